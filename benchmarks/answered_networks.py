@@ -181,14 +181,16 @@ def _random_answers(who: Subject, samples: int, answers: frozenset[str]) -> Fitt
         return None
     network = measured(who, samples)
     record = AnswersRecord(None, (), ANSWER_FRAMES, 2, ANSWER_FRAMES, None, None)
-    fitted = FittedAnswers((), None, None, None, None, None, None, record)
+    fitted = FittedAnswers((), None, None, None, None, None, None, None, None, record)
     if answers & {QUALITY, CAUSE, TILES}:
         every = _fit_random(network.widths(network.read), network.widths(network.tiles), network.taps)
         tells = bool(answers & {QUALITY, CAUSE})
         fitted = replace(
             every,
-            cell_columns=every.cell_columns if tells else None,
-            cells=every.cells if tells else None,
+            cell_columns=every.cell_columns if CAUSE in answers else None,
+            cells=every.cells if CAUSE in answers else None,
+            far_columns=every.far_columns if tells else None,
+            far_cells=every.far_cells if tells else None,
             quality_columns=every.quality_columns if QUALITY in answers else None,
             quality=every.quality if QUALITY in answers else None,
             tiles=every.tiles if TILES in answers else None,
@@ -207,7 +209,7 @@ def _random_answers(who: Subject, samples: int, answers: frozenset[str]) -> Fitt
         if fitted.map is None:
             raise ValueError("expected the map beside the confidence, which reads its logits")
         fitted = replace(fitted, record=replace(fitted.record, confidence=_random_confidence(fitted.map)))
-    readers = (fitted.cell_columns, fitted.quality_columns, fitted.tiles, fitted.map)
+    readers = (fitted.far_columns, fitted.quality_columns, fitted.tiles, fitted.map)
     keys = dict.fromkeys(key for reader in readers if reader is not None for key in reader.keys)
     return replace(fitted, keys=tuple(keys))
 

@@ -44,8 +44,10 @@ class FittedAnswers:
 
     Attributes:
         keys: features that are read.
-        cell_columns: of which cause, severity and novelty are told; None where neither they nor the quality are.
+        cell_columns: of which cause and severity are told; None where they are not.
         cells: tell them; None where they are not told.
+        far_columns: of which the novelty is told as well; None where neither cause nor quality is.
+        far_cells: tell it, with ``cells``; None where it is not told, and ``cells`` itself where these read the same columns.
         quality_columns: of which the quality is told; None where it is not.
         quality: tells it; None where it is not.
         tiles: how abnormal each tile is; None where it is not told.
@@ -56,6 +58,8 @@ class FittedAnswers:
     keys: tuple[FeatureKey, ...]
     cell_columns: StandardisedColumns | None
     cells: FittedCells | None
+    far_columns: StandardisedColumns | None
+    far_cells: FittedCells | None
     quality_columns: StandardisedColumns | None
     quality: FittedQuality | None
     tiles: FittedTiles | None
@@ -74,15 +78,17 @@ class FittedAnswers:
         answers: dict[str, NDArray[np.float64]] = {}
         if self.tiles is not None:
             answers[TILES] = self.tiles.abnormality(values)
-        if self.cell_columns is None or self.cells is None:
+        if self.far_columns is None or self.far_cells is None:
             return answers
-        columns = self.cell_columns(values)
-        answers[NOVELTY] = novelty = self.cells.novelty(columns)
-        if self.quality is not None and self.quality_columns is not None:
-            answers[QUALITY] = self.quality(self.quality_columns(values), novelty)
-        if self.record.cause is not None:
+        novelty = self.far_cells.novelty(self.far_columns(values))
+        if self.cells is not None and self.cell_columns is not None:
+            columns = self.cell_columns(values)
+            novelty = np.maximum(novelty, self.cells.novelty(columns))
             answers[CAUSES] = self.cells.causes(columns)
             answers[SEVERITY] = self.cells.severities(columns)
+        answers[NOVELTY] = novelty
+        if self.quality is not None and self.quality_columns is not None:
+            answers[QUALITY] = self.quality(self.quality_columns(values), novelty)
         return answers
 
 
@@ -106,16 +112,23 @@ def _cause_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> l
     return [keys for keys in choices if keys]
 
 
+_Judged = tuple[StandardisedColumns, JudgedCells]
+"""Columns, and what cells of them tell of drives left out."""
+
+
 def _choose_columns(
-    rows: DegradedRows, names: tuple[str, ...], tap_layers: Sequence[str], fold: NDArray[np.int64]
-) -> tuple[StandardisedColumns, JudgedCells]:
-    """Choose the features that tell the causes best on drives left out: few frames fit a layer's many numbers badly."""
+    rows: DegradedRows, names: tuple[str, ...], tap_layers: Sequence[str], fold: NDArray[np.int64], *, tells_cause: bool
+) -> tuple[_Judged, _Judged]:
+    """Choose the features that tell the causes best on drives left out: few frames fit a layer's many numbers badly.
+
+    Beside them all features that causes may be told of, and these alone where no cause is told.
+    """
     clean = rows.severity == 0
     choices = []
-    for keys in _cause_keys(tuple(rows.values), tap_layers):
+    for keys in _cause_keys(tuple(rows.values), tap_layers)[0 if tells_cause else -1 :]:
         columns = fit_columns(rows.values, keys, clean, CELL_COLUMNS)
         choices.append((columns, judge_cells(rows, columns(rows.values), names, fold)))
-    return min(choices, key=lambda choice: choice[1].loss)
+    return min(choices, key=lambda choice: choice[1].loss), choices[-1]
 
 
 def _quality_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
@@ -157,18 +170,24 @@ def fit_answers(
             f"{clean.sum()} and {len(kinds)}: calibrate on more, or leave --answers out"
         )
     names, keys = (NO_CAUSE, *kinds), tuple(rows.values)
-    cell_columns, judged_cells = _choose_columns(rows, names, tap_layers, drive_folds(rows, FOLDS, seed))
-    inner = cell_columns(rows.values)
-    causes = fit_causes(rows, inner, names, judged_cells)
+    tells_cause = CAUSE_ANSWER in which
+    (cell_columns, told), (far_columns, far) = _choose_columns(
+        rows, names, tap_layers, drive_folds(rows, FOLDS, seed), tells_cause=tells_cause
+    )
+    near, further = cell_columns(rows.values), far_columns(rows.values)
+    causes = fit_causes(rows, near, names, told, further, far)
     quality_columns = quality = quality_record = None
     if QUALITY_ANSWER in which:
         quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
         outer = quality_columns(rows.values)
         still = ~np.isin(rows.kind, MOVED) & ~rows.own & ~rows.changed
-        rows_of_quality, outer, inner = rows.chosen(still), outer[still], inner[still]
+        rows_of_quality, outer = rows.chosen(still), outer[still]
+        cells = [(further[still], causes.far_sizes)]
+        if told is not far:
+            cells.append((near[still], causes.sizes))
         fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
         layout = (quality_columns.widths, [key.is_of_output for key in quality_columns.keys])
-        judged = judge_quality(rows_of_quality, outer, *layout, inner, names, causes.sizes, fold)
+        judged = judge_quality(rows_of_quality, outer, *layout, cells, names, fold)
         quality, quality_record = fit_quality(rows_of_quality, outer, *layout, judged, causes.novelty_limit)
     tiles = None if patched is None else calibrate_tiles(patched, seed)
     record = AnswersRecord(
@@ -178,16 +197,27 @@ def fit_answers(
         len(set(rows.drive[clean].tolist())),
         len(rows),
         quality_record,
-        causes.record if CAUSE_ANSWER in which else None,
+        causes.record if tells_cause else None,
         None if tiles is None else tiles.record,
         None if calibrated_map is None else calibrated_map.record,
         None if calibrated_map is None else calibrated_map.confidence,
     )
     fitted_tiles = None if tiles is None else tiles.fitted
     fitted_map = None if calibrated_map is None else calibrated_map.fitted
-    readers = (cell_columns, quality_columns, fitted_tiles, fitted_map)
+    readers = (far_columns, quality_columns, fitted_tiles, fitted_map)
     read = tuple(dict.fromkeys(key for reader in readers if reader is not None for key in reader.keys))
-    return FittedAnswers(read, cell_columns, causes.cells, quality_columns, quality, fitted_tiles, fitted_map, record)
+    return FittedAnswers(
+        read,
+        cell_columns if tells_cause else None,
+        causes.cells if tells_cause else None,
+        far_columns,
+        causes.far_cells,
+        quality_columns,
+        quality,
+        fitted_tiles,
+        fitted_map,
+        record,
+    )
 
 
 def fit_places(patched: PatchedRows | None, calibrated_map: CalibratedMap | None, seed: int) -> FittedAnswers:
@@ -222,4 +252,4 @@ def fit_places(patched: PatchedRows | None, calibrated_map: CalibratedMap | None
     fitted_tiles = None if tiles is None else tiles.fitted
     fitted_map = None if calibrated_map is None else calibrated_map.fitted
     read = (key for reader in (fitted_tiles, fitted_map) if reader is not None for key in reader.keys)
-    return FittedAnswers(tuple(read), None, None, None, None, fitted_tiles, fitted_map, record)
+    return FittedAnswers(tuple(read), None, None, None, None, None, None, fitted_tiles, fitted_map, record)

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibrate cause, severity and novelty on frames whose drives were left out of the fit, and judge them there."""
+"""Calibrate cause, severity and novelty on frames whose drives were left out of the fit, and judge them there.
+
+Causes are told of the features that tell them best, which may be few. How far a frame is from everything seen is told of them
+and of all features together, by whichever is further: what looks like a cause in a few features may look like none in others.
+Both distances are in a unit that the same share of frames left out exceeds.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +38,10 @@ _MOST_SET_THRESHOLD = 0.5
 _LEAST_SHARE = 1e-12
 _HOTTEST = 7.0
 """Logarithm of the highest temperature."""
+
+
+Sizes = dict[KindAtSeverity, float]
+"""Of cells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +79,18 @@ class CalibratedCauses:
     """Cells with temperature and prior, and what they reach on drives left out.
 
     Attributes:
-        cells: fitted on all rows.
-        sizes: of the cells.
+        cells: fitted on all rows; they tell cause and severity, and of the novelty the part that their features see.
+        far_cells: fitted on all rows, of all features; ``cells`` itself where causes are told of all of them.
+        sizes: of ``cells``.
+        far_sizes: of ``far_cells``.
         novelty_limit: above which nothing is known.
         record: of the causes, for the manifest.
     """
 
     cells: FittedCells
-    sizes: dict[KindAtSeverity, float]
+    far_cells: FittedCells
+    sizes: Sizes
+    far_sizes: Sizes
     novelty_limit: float
     record: CauseRecord
 
@@ -102,22 +115,32 @@ def judge_cells(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold:
     return JudgedCells(parts, temperature, _loss(parts, truth, clean, float(np.log(temperature))))
 
 
-def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], judged: JudgedCells) -> CalibratedCauses:
+def fit_causes(
+    rows: DegradedRows,
+    columns: Rows,
+    names: tuple[str, ...],
+    judged: JudgedCells,
+    far_columns: Rows,
+    far: JudgedCells,
+) -> CalibratedCauses:
     """Fit the cells on all rows, and limit, sizes and set of causes by rows whose drives were left out.
 
     What the record tells of frames is of drives that were left out of these settings as well, in turn.
 
     Args:
         rows: clean and degraded frames.
-        columns: ``(N, D)`` of them.
+        columns: ``(N, D)`` of them, of which cause and severity are told.
         names: of the causes, ``none`` first.
-        judged: by :func:`judge_cells`.
+        judged: by :func:`judge_cells` of these columns.
+        far_columns: ``(N, E)``, of all features.
+        far: by :func:`judge_cells` of those, with the same folds; ``judged`` itself where they are the same columns.
     """
-    settings = _settings(judged.parts, rows, names, judged.temperature)
+    pairs = list(zip(judged.parts, far.parts, strict=True))
+    settings = _settings(pairs, rows, names, judged.temperature)
     order = np.concatenate([part.rows for part in judged.parts])
     left_out = [
-        _Told.of_part(part, columns, judged.temperature, _settings(others, rows, names, judged.temperature))
-        for part, others in _each_without(judged.parts)
+        _Told.of_part(pair, columns, judged.temperature, _settings(others, rows, names, judged.temperature))
+        for pair, others in _each_without(pairs)
     ]
     cause, told_severity, known = (
         np.concatenate([getattr(told, name) for told in left_out]) for name in ("cause", "severity", "known")
@@ -139,9 +162,11 @@ def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], judged
         else 5.0,
         {names[place]: float(right[truth == place].mean()) for place in np.unique(truth[own])},
     )
-    cells = fit_cells(columns, rows.kind, rows.severity, names)
-    cells = cells.with_prior(judged.temperature, settings.none).with_sizes(settings.sizes)
-    return CalibratedCauses(cells, settings.sizes, settings.limit, record)
+    cells = fit_cells(columns, rows.kind, rows.severity, names).with_prior(judged.temperature, settings.none)
+    cells = far_cells = cells.with_sizes(settings.sizes)
+    if far is not judged:
+        far_cells = fit_cells(far_columns, rows.kind, rows.severity, names).with_sizes(settings.far_sizes)
+    return CalibratedCauses(cells, far_cells, settings.sizes, settings.far_sizes, settings.limit, record)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,24 +174,39 @@ class _Settings:
     """What frames that were left out of the cells' fit set: prior of the clean cell, sizes, limit and set of causes."""
 
     none: float
-    sizes: dict[KindAtSeverity, float]
+    sizes: Sizes
+    far_sizes: Sizes
     limit: float
     threshold: float
 
 
-def _settings(parts: Sequence[_Judged], rows: DegradedRows, names: tuple[str, ...], temperature: float) -> _Settings:
+_Pair = tuple[_Judged, _Judged]
+"""Of the same frames: by the cells that tell the causes, and by those of all features."""
+
+
+def _settings(pairs: Sequence[_Pair], rows: DegradedRows, names: tuple[str, ...], temperature: float) -> _Settings:
+    parts, far = [part for part, _ in pairs], [part for _, part in pairs]
     order = np.concatenate([part.rows for part in parts])
     truth = np.array([names.index(name) for name in rows.kind[order]])
-    none, sizes = _none(parts, rows.severity[order] == 0, temperature), _sizes(parts, rows)
+    none, sizes, far_sizes = (
+        _none(parts, rows.severity[order] == 0, temperature),
+        _sizes(parts, rows),
+        _sizes(far, rows),
+    )
     shares = np.exp(np.concatenate([part.log_causes(temperature, none) for part in parts]))
-    novelty = np.concatenate([part.cells.with_sizes(sizes).novelty_at(part.distances) for part in parts])
+    near, further = (
+        np.concatenate([part.cells.with_sizes(some).novelty_at(part.distances) for part in each])
+        for each, some in ((parts, sizes), (far, far_sizes))
+    )
+    unit = _upper(near, KNOWN) / _upper(further, KNOWN)
+    sizes = {cell: size * unit**2 for cell, size in sizes.items()}
     threshold = min(_lower(shares[np.arange(len(truth)), truth], COVERAGE), _MOST_SET_THRESHOLD)
-    return _Settings(none, sizes, _upper(novelty, KNOWN), threshold)
+    return _Settings(none, sizes, far_sizes, _upper(np.maximum(near / unit, further), KNOWN), threshold)
 
 
-def _each_without(parts: Sequence[_Judged]) -> list[tuple[_Judged, list[_Judged]]]:
+def _each_without(pairs: Sequence[_Pair]) -> list[tuple[_Pair, list[_Pair]]]:
     """Each part with the others: what the figures are of has set nothing that they depend on but the temperature."""
-    return [(part, [other for other in parts if other is not part]) for part in parts]
+    return [(pair, [other for other in pairs if other is not pair]) for pair in pairs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,16 +218,20 @@ class _Told:
     known: NDArray[np.bool_]
 
     @classmethod
-    def of_part(cls, part: _Judged, columns: Rows, temperature: float, settings: _Settings) -> Self:
+    def of_part(cls, pair: _Pair, columns: Rows, temperature: float, settings: _Settings) -> Self:
+        part, far = pair
         shares = np.exp(part.log_causes(temperature, settings.none))
         severity = part.cells.with_prior(temperature, settings.none).severities(columns[part.rows])
-        novelty = part.cells.with_sizes(settings.sizes).novelty_at(part.distances)
+        novelty = np.maximum(
+            part.cells.with_sizes(settings.sizes).novelty_at(part.distances),
+            far.cells.with_sizes(settings.far_sizes).novelty_at(far.distances),
+        )
         cause = shares.argmax(axis=1)
         known = (novelty <= settings.limit) & (shares.max(axis=1) >= settings.threshold)
         return cls(cause, np.where(cause == 0, 0.0, severity), known)
 
 
-def _sizes(parts: Sequence[_Judged], rows: DegradedRows) -> dict[KindAtSeverity, float]:
+def _sizes(parts: Sequence[_Judged], rows: DegradedRows) -> Sizes:
     """Mean squared distance of the frames of each cell from it, in that of all frames; of few frames nearer to 1."""
     found: dict[KindAtSeverity, list[float]] = {}
     for part in parts:

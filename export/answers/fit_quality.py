@@ -49,9 +49,8 @@ def judge_quality(
     columns: Rows,
     widths: Sequence[int],
     hidden: Sequence[bool],
-    cell_columns: Rows,
+    cells: Sequence[tuple[Rows, Mapping[KindAtSeverity, float]]],
     names: tuple[str, ...],
-    sizes: Mapping[KindAtSeverity, float],
     fold: NDArray[np.int64],
 ) -> JudgedQuality:
     """Tell quality and novelty of every row by models that have seen neither its drive nor its kind.
@@ -61,9 +60,8 @@ def judge_quality(
         columns: ``(N, D)``, of which the quality is told.
         widths: columns of each feature.
         hidden: for each feature, whether the hidden layer reads it.
-        cell_columns: ``(N, E)``, of which the novelty is told.
+        cells: columns ``(N, E)`` and sizes of the cells that tell the novelty, by the one that is further.
         names: of the causes.
-        sizes: of the cells.
         fold: ``(N,)`` of the drives.
     """
     quality = _quality_of(rows)
@@ -72,9 +70,15 @@ def judge_quality(
         if not split.judged.any():
             continue
         model = fit_perceptron(columns[split.fitted], quality[split.fitted], widths, hidden)
-        cells = fit_cells(cell_columns[split.fitted], rows.kind[split.fitted], rows.severity[split.fitted], names)
         expected[split.judged] = model(columns[split.judged])
-        novelty[split.judged] = cells.with_sizes(sizes).novelty(cell_columns[split.judged])
+        kind, severity = rows.kind[split.fitted], rows.severity[split.fitted]
+        novelty[split.judged] = np.max(
+            [
+                fit_cells(some[split.fitted], kind, severity, names).with_sizes(sizes).novelty(some[split.judged])
+                for some, sizes in cells
+            ],
+            axis=0,
+        )
     return JudgedQuality(expected, novelty)
 
 

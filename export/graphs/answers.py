@@ -58,17 +58,22 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
             continue  # thousands of cells stay float32
         graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
     outputs: dict[str, list[str | int]] = {}
-    if fitted.cells is not None and fitted.cell_columns is not None:
-        columns, finite = _columns(graph, fitted.cell_columns, widths, "inner")
-        common, linear = _distances(graph, fitted.cells, columns)
-        novelty = _novelty(graph, fitted.cells, common, linear, finite)
+    if fitted.far_cells is not None and fitted.far_columns is not None:
+        columns, finite = _columns(graph, fitted.far_columns, widths, "inner")
+        linear, least = _distances(graph, fitted.far_cells, columns, "cells")
+        told = finite
+        if fitted.cells is not None and fitted.cell_columns is not None and fitted.cells is not fitted.far_cells:
+            columns, told = _columns(graph, fitted.cell_columns, widths, "told")
+            linear, nearer = _distances(graph, fitted.cells, columns, "told_cells")
+            least = graph.add("Max", [least, nearer], "novelty/least")
+        novelty = graph.add("Add", [graph.add("Sqrt", [least], "novelty/root"), finite], "novelty/column")
         graph.add("Squeeze", [novelty, _AXIS], NOVELTY)
         outputs[NOVELTY] = ["batch"]
         if fitted.quality is not None and fitted.quality_columns is not None:
             _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, widths, "outer"), novelty)
             outputs[QUALITY] = ["batch", 3]
-        if fitted.record.cause is not None:
-            _causes(graph, fitted.cells, linear, finite)
+        if fitted.cells is not None:
+            _causes(graph, fitted.cells, linear, told)
             outputs |= {CAUSES: ["batch", len(fitted.cells.names)], SEVERITY: ["batch"]}
     if fitted.tiles is not None:
         add_tile_abnormality(graph, fitted.tiles, _NOUGHT, _ONE)
@@ -126,29 +131,22 @@ def _columns(
     return graph.asinh(scaled, _ONE), finite
 
 
-def _distances(graph: NodeList, cells: FittedCells, columns: str) -> tuple[str, str]:
-    """What the squared distances to all cells have in common ``(B, 1)``, and the rest of each ``(B, C)``."""
-    y = graph.add("Div", [columns, graph.constant("cells/spread", _filled(cells.spread[None], 1.0))], "cells/y")
-    length = graph.add("ReduceSumSquare", [y, _AXIS], "cells/length", keepdims=1)
-    length = graph.add("Mul", [length, graph.constant("cells/precision", np.array(cells.precision))], "cells/precise")
-    along = graph.product(y, _filled(_filled(cells.directions.T).T), "cells/along")
-    along = graph.add("ReduceSumSquare", [along, _AXIS], "cells/along_length", keepdims=1)
-    linear = graph.product(y, _filled(_filled(cells.slopes.T).T), "cells/linear")
-    return (
-        graph.add("Sub", [length, along], "cells/common"),
-        graph.add("Add", [linear, graph.constant("cells/offsets", _filled(cells.offsets[None], _FAR))], "cells/rest"),
-    )
-
-
-def _novelty(graph: NodeList, cells: FittedCells, common: str, linear: str, finite: str) -> str:
-    """Distance to the nearest cell, ``(B, 1)``."""
-    squared = graph.add("Add", [linear, common], "novelty/sum")
-    squared = graph.add("Max", [squared, _NOUGHT], "novelty/squared")
-    units = graph.constant("novelty/units", _filled(len(cells.spread) * cells.sizes[None], 1.0))
-    least = graph.add(
-        "ReduceMin", [graph.add("Div", [squared, units], "novelty/each"), _AXIS], "novelty/least", keepdims=1
-    )
-    return graph.add("Add", [graph.add("Sqrt", [least], "novelty/root"), finite], "novelty/column")
+def _distances(graph: NodeList, cells: FittedCells, columns: str, name: str) -> tuple[str, str]:
+    """Squared distance to each cell ``(B, C)``, without what is common to all, and the novelty's square ``(B, 1)``."""
+    y = graph.add("Div", [columns, graph.constant(f"{name}/spread", _filled(cells.spread[None], 1.0))], f"{name}/y")
+    length = graph.add("ReduceSumSquare", [y, _AXIS], f"{name}/length", keepdims=1)
+    precision = graph.constant(f"{name}/precision", np.array(cells.precision))
+    length = graph.add("Mul", [length, precision], f"{name}/precise")
+    along = graph.product(y, _filled(_filled(cells.directions.T).T), f"{name}/along")
+    along = graph.add("ReduceSumSquare", [along, _AXIS], f"{name}/along_length", keepdims=1)
+    common = graph.add("Sub", [length, along], f"{name}/common")
+    linear = graph.product(y, _filled(_filled(cells.slopes.T).T), f"{name}/linear")
+    offsets = graph.constant(f"{name}/offsets", _filled(cells.offsets[None], _FAR))
+    linear = graph.add("Add", [linear, offsets], f"{name}/rest")
+    squared = graph.add("Max", [graph.add("Add", [linear, common], f"{name}/sum"), _NOUGHT], f"{name}/squared")
+    units = graph.constant(f"{name}/units", _filled(len(cells.spread) * cells.sizes[None], 1.0))
+    each = graph.add("Div", [squared, units], f"{name}/each")
+    return linear, graph.add("ReduceMin", [each, _AXIS], f"{name}/least", keepdims=1)
 
 
 def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> None:

@@ -44,7 +44,9 @@ def test_fit_answers_tells_causes_of_those_features_alone_that_help(noise: Featu
     assert answers.cell_columns is not None
     assert answers.cell_columns.keys[-1] == PICTURE
     assert (answers.cell_columns.keys == (PICTURE,)) == (noise == "layers")
-    assert set(answers.cell_columns.keys) <= set(answers.keys)
+    assert answers.far_columns is not None
+    assert answers.far_columns.keys == answer_keys(tuple(rows.values), (TAP,))[:3]  # the novelty is told of all of them
+    assert set(answers.far_columns.keys) <= set(answers.keys)
 
 
 def test_answers_on_new_drives_tell_cause_severity_and_quality() -> None:

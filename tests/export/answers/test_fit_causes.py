@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from export.answers.cells import fit_cells
 from export.answers.fit_causes import KNOWN, CalibratedCauses, fit_causes, judge_cells
 from export.answers.left_out import drive_folds
 from export.answers.rows import DegradedRows
@@ -23,7 +24,7 @@ def calibrated(spread: float) -> tuple[CalibratedCauses, DegradedRows]:
     drive = np.array([f"d{number % 12}" for number in frame])
     rows = DegradedRows({}, kind, severity.astype(np.int64), drive, frame, None, None)
     judged = judge_cells(rows, columns, NAMES, drive_folds(rows, 4, 0))
-    return fit_causes(rows, columns, NAMES, judged), rows
+    return fit_causes(rows, columns, NAMES, judged, columns, judged), rows
 
 
 @pytest.mark.parametrize("spread", [1.0, 2.0])
@@ -58,7 +59,7 @@ def test_share_of_clean_frames_that_are_called_so_is_that_of_new_drives_not_of_t
         frame = np.tile(np.arange(2 * count), 3)
         rows = DegradedRows({}, kind, severity, np.array([f"d{i // 2}" for i in frame]), frame, None, None)
         judged = judge_cells(rows, columns, NAMES, drive_folds(rows, count, 0))
-        causes = fit_causes(rows, columns, NAMES, judged)
+        causes = fit_causes(rows, columns, NAMES, judged, columns, judged)
         told.append(causes.record.clean_kept)
         fresh = rng.normal(size=(500, 2))
         shares = causes.cells.causes(fresh)
@@ -67,3 +68,34 @@ def test_share_of_clean_frames_that_are_called_so_is_that_of_new_drives_not_of_t
         )
         new.append(np.mean(known & (shares.argmax(axis=1) == 0)))
     assert np.mean(told) <= np.mean(new) + 3 * np.std(told) / np.sqrt(len(told))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_novelty_is_the_larger_distance_of_the_columns_of_the_causes_and_of_all(seed: int) -> None:
+    """Unit and limit against cells that are fitted fold by fold in the test; the causes are those of their own columns."""
+    rng, count = np.random.default_rng(seed), 12
+    kind = np.repeat(NAMES, 4 * count)
+    severity = np.where(kind == "none", 0, 2)
+    every = rng.normal(size=(len(kind), 5))
+    every[:, :2] += 5 * np.repeat(np.arange(3), 4 * count)[:, None]
+    frame = np.tile(np.arange(4 * count), 3)
+    rows = DegradedRows({}, kind, severity, np.array([f"d{i // 4}" for i in frame]), frame, None, None)
+    few, fold = every[:, :2], drive_folds(rows, 4, 0)
+    judged, far = (judge_cells(rows, some, NAMES, fold) for some in (few, every))
+    causes, alone = fit_causes(rows, few, NAMES, judged, every, far), fit_causes(rows, few, NAMES, judged, few, judged)
+    np.testing.assert_array_equal(causes.cells.causes(few), alone.cells.causes(few))
+    assert causes.record.set_threshold == alone.record.set_threshold
+    novelty = np.empty((2, len(rows)))
+    for number in np.unique(fold):
+        others = fold != number
+        for place, (some, sizes) in enumerate(((few, causes.sizes), (every, causes.far_sizes))):
+            cells = fit_cells(some[others], kind[others], severity[others], NAMES).with_sizes(sizes)
+            novelty[place, ~others] = cells.novelty(some[~others])
+    rank = int(np.ceil((len(rows) + 1) * KNOWN)) - 1
+    assert np.sort(novelty[0])[rank] == pytest.approx(np.sort(novelty[1])[rank], rel=1e-9)  # one unit
+    assert causes.novelty_limit == pytest.approx(np.sort(novelty.max(axis=0))[rank], rel=1e-9)
+    for column, seen_by in ((4, causes.far_cells), (1, causes.cells)):
+        elsewhere = every.copy()
+        elsewhere[:, column] += 60
+        columns = elsewhere if seen_by is causes.far_cells else elsewhere[:, :2]
+        assert (seen_by.novelty(columns) > causes.novelty_limit).all()

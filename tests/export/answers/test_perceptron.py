@@ -29,6 +29,17 @@ def test_fit_perceptron_of_drawn_rows_is_scikit_learns_ridge_of_units_and_column
 
 
 @settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(1, 60))
+def test_fit_ridge_of_more_or_fewer_rows_than_columns_is_scikit_learns(seed: int, frames: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, quality, cost = rng.normal(size=(frames, width)) + 1, rng.random(frames), rng.uniform(0.01, 2, width)
+    weights, intercept = fit_ridge(rows, quality, cost)
+    reference = Ridge(alpha=float(frames)).fit(rows / np.sqrt(cost), quality)
+    np.testing.assert_allclose(weights, reference.coef_ / np.sqrt(cost), rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(intercept, reference.intercept_, rtol=1e-7, atol=1e-10)
+
+
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
 def test_fit_perceptron_of_a_feature_told_many_times_tells_the_same_as_of_one_told_once(seed: int, times: int) -> None:
     """A wide feature whose columns say the same has the weight, all in all, of one that stands beside another alone."""

@@ -2,6 +2,7 @@
 """The graph of fitted answers against their numpy form, and what it makes of NaN, infinity, batches and far frames."""
 
 import itertools
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -84,10 +85,11 @@ def test_answers_graph_of_a_feature_that_is_not_finite_gives_nan_in_that_row_alo
     values[key][2, -1] = value
     after, expected = run(session, fitted, values), fitted.outputs(values)
     assert fitted.cell_columns is not None
-    reads_inside = key in fitted.cell_columns.keys
+    assert fitted.far_columns is not None
     for name, numbers in after.items():
         np.testing.assert_array_equal(np.delete(numbers, 2, 0), np.delete(before[name], 2, 0))
-        hit = reads_inside or name == "quality"
+        read = fitted.cell_columns.keys if name in ("causes", "severity") else fitted.far_columns.keys
+        hit = key in read or name == "quality"
         assert np.isnan(numbers[2]).all() == hit, name
         np.testing.assert_array_equal(np.isnan(numbers), np.isnan(expected[name]))
 
@@ -101,6 +103,39 @@ def test_answers_graph_of_a_batch_gives_the_bits_of_single_frames(batch: int) ->
         alone = run(session, fitted, {key: rows[i : i + 1] for key, rows in values.items()})
         for name, numbers in together.items():
             np.testing.assert_array_equal(numbers[i], alone[name][0], err_msg=name)
+
+
+def with_noisy_layers(rows: DegradedRows) -> DegradedRows:
+    """The rows, whose layers before the tap are wide and say nothing of the cause."""
+    rng = np.random.default_rng(len(rows))
+    noise = {FeatureKey.moments(name): rng.normal(size=(len(rows), 60)) for name in ("layer1", "layer2")}
+    return replace(rows, values={**rows.values, **{key: numbers.astype(np.float32) for key, numbers in noise.items()}})
+
+
+def test_answers_graph_of_causes_that_are_told_of_the_picture_alone_tells_the_novelty_of_all_features() -> None:
+    rows, new = with_noisy_layers(draw_rows(12)), with_noisy_layers(draw_rows(13, 1))
+    fitted = fit_answers(rows, BOTH, 0, (TAP,))
+    assert fitted.far_cells is not None
+    assert fitted.far_columns is not None
+    assert fitted.cells is not fitted.far_cells
+    model = answers_graph(fitted, {key: numbers.shape[1] for key, numbers in rows.values.items()})
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    values = scaled(new, 1.0)
+    together, expected = run(session, fitted, values), fitted.outputs(values)
+    far = fitted.far_cells.novelty(fitted.far_columns(values))
+    assert (expected["novelty"] >= far).all()
+    assert (expected["novelty"] > far).any()
+    for name, numbers in together.items():
+        np.testing.assert_allclose(numbers, expected[name], rtol=1e-6, atol=1e-8, err_msg=name)
+        for i in (0, 3, 7):
+            alone = run(session, fitted, {key: rows[i : i + 1] for key, rows in values.items()})
+            np.testing.assert_array_equal(numbers[i], alone[name][0], err_msg=name)
+    values[FeatureKey.moments("layer2")][1, 0] = np.nan
+    after = run(session, fitted, values)
+    assert np.flatnonzero(np.isnan(after["novelty"])).tolist() == [1]
+    assert np.flatnonzero(np.isnan(after["quality"][:, 0])).tolist() == [1]
+    np.testing.assert_array_equal(after["causes"], together["causes"])
+    assert off_cuda(model, KernelTable.read()) == []
 
 
 def test_answers_graph_has_a_cuda_kernel_for_every_node() -> None:
