@@ -16,7 +16,8 @@ from lsood_runtime._fleet.daily_summary import DailySummary, SummaryKey, summary
 from lsood_runtime._fleet.frame_facts import ROW_COLUMNS, FrameFacts
 from lsood_runtime._fleet.summary_file import import_pyarrow, write_summaries
 from lsood_runtime._media.find_files import distinct_files
-from lsood_runtime._rows.row_files import read_blocks, told_as_rows
+from lsood_runtime._rows.no_rows import no_rows
+from lsood_runtime._rows.row_files import read_blocks
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.printable import printable
 
@@ -162,15 +163,14 @@ class _Counting:
 def _facts(path: Path) -> Iterator[FrameFacts]:
     """The facts of every row of a file, in its order."""
     number = 0
-    with told_as_rows(path):
-        for block in read_blocks(path, ROW_COLUMNS, _SUFFIXES):
-            for row in block.rows():
-                number += 1
-                try:
-                    facts = FrameFacts.of_row(row)
-                except ValueError as error:
-                    raise ValueError(f"row {number}: {error}") from error
-                yield facts
+    for block in read_blocks(path, ROW_COLUMNS, _SUFFIXES):
+        for row in block.rows():
+            number += 1
+            try:
+                facts = FrameFacts.of_row(row)
+            except ValueError as error:
+                raise no_rows(path, error, number) from error
+            yield facts
 
 
 def _line(summary: DailySummary) -> str:

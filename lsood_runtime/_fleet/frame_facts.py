@@ -121,14 +121,14 @@ class FrameFacts:
         state = _named(State, told, "state")
         no_p_value = math.nan if state is State.INVALID else None
         return cls(
-            camera=str(told.get("camera", _CAMERA)),
+            camera=_text(told, "camera", _CAMERA),
             stamp_ns=_integer(told, "stamp_ns"),
             threshold=_number(told, "threshold"),
             state=state,
             is_late=_flag(told, "is_late"),
             p_value=_number(told, "p_value", least=0, most=1, default=no_p_value),
             quality=quality,
-            cause=None if "cause" not in told else str(told["cause"]),
+            cause=_text(told, "cause") if "cause" in told else None,
             objects=objects,
             followed=followed,
             alarm=alarm,
@@ -153,7 +153,7 @@ def _number(
     value = _value(row, name)
     try:
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not least <= number <= most:
         kind = f"a number from {least:g} to {most:g}" if most == 1 else "a finite number"
@@ -168,9 +168,21 @@ def _integer(row: Mapping[str, object], name: str, *, default: int | None = None
     try:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValueError
-        return int(value)
+        whole = int(value)
+        if not -(2**63) <= whole < 2**63:
+            raise ValueError
     except ValueError as error:
         raise ValueError(f"expected a whole number as {name}, got {shown(value)}") from error
+    return whole
+
+
+def _text(row: Mapping[str, object], name: str, default: str = "") -> str:
+    text = str(row.get(name, default))
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # a lone surrogate, which JSON can hold
+        raise ValueError(f"expected text as {name}, got {shown(text)}") from error
+    return text
 
 
 def _flag(row: Mapping[str, object], name: str) -> bool:
@@ -182,6 +194,6 @@ def _flag(row: Mapping[str, object], name: str) -> bool:
 
 def _named(names: type[_Name], row: Mapping[str, object], name: str) -> _Name:
     value = _value(row, name)
-    if value not in {each.value for each in names}:
+    if not isinstance(value, str) or value not in {each.value for each in names}:
         raise ValueError(f"expected {', '.join(each.value for each in names)} as {name}, got {shown(value)}")
     return names(value)

@@ -4,11 +4,17 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lsood_runtime._arguments import shown
+from lsood_runtime._rows.no_rows import no_rows
+
+_Made = TypeVar("_Made")
 
 FEATURES = "features"
 """Column of the numbers by which frames are compared with each other."""
@@ -20,28 +26,35 @@ _MAYBE_NOT_FINITE = re.compile(r"[nN]|[eE]\+?\d|\d{30}")
 class RowBlock(ABC):
     """Some thousand rows; a column that the file does not have is empty in each.
 
-    Attributes:
+    Whatever gives values raises a MediaError that names the row of one which cannot be read.
+
+    Args:
+        path: of the file.
+        first: number of the first row in the file, from 1.
         columns: that the file has.
+
+    Attributes:
+        columns: the same.
     """
 
-    def __init__(self, columns: Iterable[str]) -> None:
+    def __init__(self, path: Path, first: int, columns: Iterable[str]) -> None:
         self.columns = frozenset(columns)
+        self._path, self._first = path, first
         self._numbers: dict[str, NDArray[np.float64]] = {}
         self._texts: dict[str, NDArray[np.object_]] = {}
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """``(N,)``, NaN where a row has none."""
         if column not in self._numbers:
-            values = (math.nan if value in (None, "") else float(value) for value in self._column(column))
-            self._numbers[column] = np.array(list(values), np.float64)
+            numbers = self._each(_number, self._column(column), f"a number as {column}")
+            self._numbers[column] = np.array(numbers, np.float64)
         return self._numbers[column]
 
     def texts(self, column: str) -> NDArray[np.object_]:
         """``(N,)`` of text, empty where a row has none."""
         if column not in self._texts:
-            self._texts[column] = np.array(
-                ["" if value is None else str(value) for value in self._column(column)], np.object_
-            )
+            texts = self._each(_text, self._column(column), f"text as {column}")
+            self._texts[column] = np.array(texts, np.object_)
         return self._texts[column]
 
     @abstractmethod
@@ -51,9 +64,13 @@ class RowBlock(ABC):
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """The rows one by one: values of JSON, or text as CSV has it."""
 
-    @abstractmethod
     def whole(self, column: str, row: int) -> int | None:
         """The whole number of a row; None where it has none."""
+        return self._each(_whole, [self._value(column, row)], f"a whole number as {column}", row)[0]
+
+    def place(self, row: int) -> str:
+        """A row of this block in words, by its number in the file."""
+        return f"row {self._first + row} of {self._path}"
 
     @abstractmethod
     def features(self, row: int) -> NDArray[np.float32]:
@@ -71,12 +88,30 @@ class RowBlock(ABC):
     def _column(self, column: str) -> Sequence[Any]:
         """The values of a column, None where the file does not have it."""
 
+    @abstractmethod
+    def _value(self, column: str, row: int) -> Any:
+        """The value of a column in a row, None where the file does not have it."""
+
+    def _each(
+        self, convert: Callable[[Any], _Made], values: Iterable[Any], expected: str, first: int = 0
+    ) -> list[_Made]:
+        """Values of rows, from one of this block on, converted; raises a MediaError with the row of one that cannot be."""
+        made: list[_Made] = []
+        try:
+            for value in values:
+                made.append(convert(value))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise no_rows(
+                self._path, f"expected {expected}, got {shown(value)}", self._first + first + len(made)
+            ) from error
+        return made
+
 
 class RowsBlock(RowBlock):
     """Rows as they stand in CSV, all text, in JSON lines, or in MCAP."""
 
-    def __init__(self, rows: list[Mapping[str, Any]], columns: Iterable[str]) -> None:
-        super().__init__(columns)
+    def __init__(self, path: Path, first: int, rows: list[Mapping[str, Any]], columns: Iterable[str]) -> None:
+        super().__init__(path, first, columns)
         self._rows = rows
 
     def __len__(self) -> int:
@@ -88,17 +123,11 @@ class RowsBlock(RowBlock):
     def _column(self, column: str) -> Sequence[Any]:
         return [row.get(column) for row in self._rows]
 
-    def whole(self, column: str, row: int) -> int | None:
-        value = self._rows[row].get(column)
-        return None if value in (None, "") else int(value)
+    def _value(self, column: str, row: int) -> Any:
+        return self._rows[row].get(column)
 
     def features(self, row: int) -> NDArray[np.float32]:
-        values = self._rows[row].get(FEATURES) or ()
-        with np.errstate(over="ignore"):
-            numbers = np.array(values.split() if isinstance(values, str) else values, np.float32)
-        if numbers.ndim != 1:
-            raise ValueError("expected a list of numbers as features")
-        return numbers
+        return self._each(_features, [self._value(FEATURES, row)], "a list of numbers as features", row)[0]
 
     def has_features(self) -> NDArray[np.bool_]:
         values = (value or () for value in self._column(FEATURES))
@@ -118,8 +147,8 @@ class RowsBlock(RowBlock):
 class ParquetBlock(RowBlock):
     """A record batch of pyarrow."""
 
-    def __init__(self, batch: Any) -> None:
-        super().__init__(batch.schema.names)
+    def __init__(self, path: Path, first: int, batch: Any) -> None:
+        super().__init__(path, first, batch.schema.names)
         self._batch = batch
 
     def __len__(self) -> int:
@@ -127,18 +156,18 @@ class ParquetBlock(RowBlock):
         return rows
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
-        values: list[Mapping[str, Any]] = self._batch.to_pylist()
-        return values
+        names = list(self._batch.schema.names)
+        return [dict(zip(names, values, strict=True)) for values in zip(*map(self._column, names), strict=True)]
 
     def _column(self, column: str) -> Sequence[Any]:
         if column not in self.columns:
             return [None] * len(self)
-        values: list[Any] = self._batch[column].to_pylist()
-        return values
+        return self._each(_plain, self._batch[column], f"a value that can be read as {column}")
 
-    def whole(self, column: str, row: int) -> int | None:
-        value = self._batch[column][row].as_py() if column in self.columns else None
-        return None if value is None else int(value)
+    def _value(self, column: str, row: int) -> Any:
+        if column not in self.columns:
+            return None
+        return self._each(_plain, [self._batch[column][row]], f"a value that can be read as {column}", row)[0]
 
     def features(self, row: int) -> NDArray[np.float32]:
         values = self._batch[FEATURES][row].values
@@ -161,6 +190,39 @@ class ParquetBlock(RowBlock):
 
         lengths: Any = compute.list_value_length(self._batch[FEATURES]).fill_null(0)
         return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value in (None, "") else float(value)
+
+
+def _whole(value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    whole = int(value)
+    if not -(2**63) <= whole < 2**63:
+        raise ValueError
+    return whole
+
+
+def _text(value: Any) -> str:
+    text = "" if value is None else str(value)
+    text.encode()  # a lone surrogate, which JSON can hold, could not be written
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """A value of pyarrow as one of Python."""
+    return value.as_py()
+
+
+def _features(values: Any) -> NDArray[np.float32]:
+    """Features as CSV or JSON has them."""
+    with np.errstate(over="ignore"):
+        numbers = np.array(values.split() if isinstance(values, str) else values or (), np.float32)
+    if numbers.ndim != 1:
+        raise ValueError
+    return numbers
 
 
 def _floats(values: Any) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from lsood_runtime._arguments import (
 )
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._rows.row_block import FEATURES, RowBlock
-from lsood_runtime._rows.row_files import read_blocks, told_as_rows
+from lsood_runtime._rows.row_files import read_blocks
 from lsood_runtime._select.drives import drive_of
 from lsood_runtime._select.picking import UNCAPPED, Quotas, Selection, pick
 from lsood_runtime._select.scored_frame import TERMS, ScoredFrame
@@ -194,10 +194,9 @@ class FrameSelector:
 
     def _taken(self, file: Path) -> Iterator[int]:
         """Take in the rows of a file; yields how many there are so far, after each block."""
-        with told_as_rows(file):
-            for block in read_blocks(file, _WANTED, ROW_SUFFIXES, _column_check()):
-                self._take(block, file)
-                yield self._rows
+        for block in read_blocks(file, _WANTED, ROW_SUFFIXES, _column_check()):
+            self._take(block, file)
+            yield self._rows
 
     def _take(self, block: RowBlock, file: Path) -> None:
         scores, causes = block.numbers("score"), block.texts("cause")
@@ -239,8 +238,8 @@ class FrameSelector:
             self._width = len(features)
         if len(features) != self._width:
             raise MediaError(
-                f"expected {self._width} features a frame, as in the rows before, {file} has {len(features)}: select among "
-                "frames of one bundle"
+                f"expected {self._width} features a frame, as in the rows before, got {len(features)} in {block.place(row)}: "
+                "select among frames of one bundle"
             )
         name = block.texts("frame")[row]
         rule = self._rule.group_by or ("drive" if "drive" in block.columns else "folder")

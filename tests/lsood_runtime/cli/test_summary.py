@@ -121,6 +121,10 @@ def test_rows_of_score_have_no_alarms_and_take_the_stated_day(
         ("{other}\n", "expected rows that this bundle scored, with a threshold of"),
         ("{no_p}\n", "expected a value of p_value, got none"),
         ("{good}\n{sharp}\n", "{path}: row 2: expected a number from 0 to 1 as expected_quality, got 1.2"),
+        ("{good}\n{state}\n", "{path}: row 2: expected ok, late, low_quality, out_of_distribution, invalid as state, got ["),
+        ("{good}\n{huge}\n", "{path}: row 2: expected a number from 0 to 1 as p_value, got 1000"),
+        ('{good}\n{good, "camera": "\\ud800"}\n', "{path}: row 2: expected text as camera, got '\\ud800'"),
+        ('{good}\n{good, "object_words": "x", "object_count": 9223372036854775808}\n', "row 2: expected a whole number as"),
         ("{causes}\n", "expected at most 64 causes in a summary, got one more, 'c64', in row 65 of {path}"),
     ],
 )  # fmt: skip
@@ -132,7 +136,13 @@ def test_rows_of_another_kind_are_refused_with_their_place(
     threshold = read_manifest(toy_bundle).operating_points["5%"].value
     good = {"state": "ok", "stamp_ns": START, "threshold": threshold, "is_late": False, "p_value": 0.5}
     text = json.dumps(good)[:-1]
-    for name, row in {"good": good, "other": {**good, "threshold": 9.25}, "no_p": {**good, "p_value": None}}.items():
+    for name, row in {
+        "good": good,
+        "other": {**good, "threshold": 9.25},
+        "no_p": {**good, "p_value": None},
+        "state": {**good, "state": [1]},
+        "huge": {**good, "p_value": 10**400},
+    }.items():
         content = content.replace(f"{{{name}}}", json.dumps(row))
     sharp = {**good, "quality_measure": "sharpness", "expected_quality": 1.2}
     content = content.replace("{sharp}", json.dumps(sharp))

@@ -91,12 +91,12 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         (
             [{"frame": "a", "score": "high", "state": "ok", "features": [1.0]}],
             {},
-            "could not convert string to float: 'high'",
+            "row 1: expected a number as score, got 'high'",
         ),
         (
             [{"frame": f, "score": 1, "state": "ok", "features": [1.0] * n} for f, n in (("a", 1), ("b", 2))],
             {},
-            "expected 1 features a frame, as in the rows before",
+            r"expected 1 features a frame, as in the rows before, got 2 in row 2 of .*rows\.csv: select among",
         ),
         (
             [{"frame": "a", "score": 1, "state": "ok", "cause": f"c{n}", "features": [1.0]} for n in range(65)],
@@ -116,6 +116,113 @@ def test_rows_that_cannot_be_selected_from_are_refused(
         FrameSelector(5, **options).read(file)
 
 
+_TEXTS = (
+    ("score", "abc", "a number"),
+    ("largest_peak", "abc", "a number"),
+    ("object_count", "abc", "a whole number"),
+    ("stamp_ns", "1.5", "a whole number"),
+)
+_OTHERS = (
+    ("score", [1], "a number"),
+    ("score", 10**400, "a number"),
+    ("expected_quality", {"a": 1}, "a number"),
+    ("frame", "\ud800", "text"),
+    ("cause", "\udce9", "text"),
+    ("object_count", 2**63, "a whole number"),
+    ("stamp_ns", -(10**30), "a whole number"),
+    ("features", "1.0 bad", "a list of numbers"),
+    ("features", {"a": 1}, "a list of numbers"),
+    ("features", 3, "a list of numbers"),
+    ("features", [[1]], "a list of numbers"),
+    ("features", [10**400], "a list of numbers"),
+)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "column", "value", "kind"),
+    [
+        *((suffix, *case) for suffix in ("csv", "jsonl", "parquet") for case in _TEXTS),
+        *(("jsonl", *case) for case in _OTHERS),
+    ],
+)
+def test_value_that_cannot_be_read_is_told_with_its_row(
+    tmp_path: Path, suffix: str, column: str, value: object, kind: str
+) -> None:
+    """Rows of two blocks, of which the last but one has a wrong value."""
+    rows = [{**row, "state": "ok", "score": 1.0, "features": [0.5]} for row in make_rows(2100, 3)]
+    rows[-2] |= {"score": 99.0, column: value}
+    path = tmp_path / f"rows.{suffix}"
+    if suffix == "csv":
+        write_csv(path, rows)
+    elif suffix == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        pytest.importorskip("pyarrow")
+        write_parquet(path, [{**row, column: None if row[column] is None else str(row[column])} for row in rows])
+    expected = rf"got .*rows\.{suffix}: row 2099: expected {kind} as {column}, got .*; pass a whole file that lsood"
+    with pytest.raises(MediaError, match=expected):
+        FrameSelector(5).read(path)
+
+
+def test_features_of_csv_that_are_no_numbers_are_told_with_their_row(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("frame,score,state,features\na,1,ok,1.0\nb,1,ok,1.0 bad\n")
+    with pytest.raises(MediaError, match=r"rows\.csv: row 2: expected a list of numbers as features, got '1\.0 bad'"):
+        FrameSelector(5).read(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize("error", [MemoryError, AttributeError, AssertionError, KeyError, ValueError])
+def test_fault_of_the_program_is_not_told_as_one_of_the_rows(
+    tmp_path: Path, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_csv(tmp_path / "rows.csv", make_rows(3, 0))
+
+    def fail(*_: object) -> None:
+        raise error("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FrameSelector, "_frame", fail)
+        with pytest.raises(error, match="a fault"):
+            FrameSelector(5).read(file)
+    for where in ("RowsBlock.has_features", "RowsBlock.texts"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"lsood_runtime._rows.row_block.{where}", fail)
+            with pytest.raises(error, match="a fault"):
+                FrameSelector(5).read(file)
+
+
+def test_memory_that_is_short_while_rows_are_read_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    rows = make_rows(3, 0)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr("lsood_runtime._rows.row_files.parse_json", fail)
+    monkeypatch.setattr("csv.reader", lambda lines, **_: map(fail, lines))
+    for file in (tmp_path / "rows.jsonl", write_csv(tmp_path / "rows.csv", rows)):
+        with pytest.raises(MemoryError):
+            FrameSelector(5).read(file)
+
+
+@pytest.mark.parametrize("kind", ["list_", "large_list", "fixed"])
+@pytest.mark.parametrize("number", ["float32", "float64", "int16"])
+def test_every_list_of_numbers_of_parquet_gives_the_same_selection(tmp_path: Path, kind: str, number: str) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = make_rows(50, 6)
+    for place, row in enumerate(rows):
+        row["features"] = None if row["features"] is None else [place % 7, place % 5, place % 3]
+    value = getattr(pyarrow, number)()
+    lists = pyarrow.list_(value, 3) if kind == "fixed" else getattr(pyarrow, kind)(value)
+    table = pyarrow.Table.from_pylist(rows)
+    place = table.schema.get_field_index("features")
+    column = pyarrow.array([row["features"] for row in rows], lists)
+    parquet.write_table(table.set_column(place, "features", column), tmp_path / "rows.parquet")
+    selector = FrameSelector(10, min_distance=0.0)
+    selector.read(tmp_path / "rows.parquet")
+    assert selector.select() == selected(tmp_path, rows)
+
+
 def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
     selector = FrameSelector(5)
     for name, contents, message in (
@@ -126,7 +233,7 @@ def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
         ("c.csv", b"frame,score,state,features\na,1,ok,1\na,1,ok,1,2\n", "row 2: expected 4 values, got 5"),
         ("d.csv", b"", "lacks frame, score, state, features"),
         ("e.csv", b"frame,score,state,features\na,1,ok,1", "it is cut off"),
-        ("f.csv", b'frame,score,state,features\na,1,ok,1\n"b,1,ok', "f.csv: expected a last line that ends"),
+        ("f.csv", b'frame,score,state,features\na,1,ok,1\n"b,1,ok', "f.csv: row 2: expected a last line that ends"),
         ("a.jsonl", b"3\n", "row 1: expected a JSON object"),
         (
             "b.jsonl",
@@ -135,17 +242,31 @@ def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
         ),
         ("c.jsonl", b'{"frame": "a", "score": NaN, "state": "ok", "features": [1]}\n', "row 1: NaN is no number"),
         ("d.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [1]}\n{', "row 2: .* it is cut off"),
-        ("e.jsonl", b'{"frame": "a", "score": [1], "state": "ok", "features": [1]}\n', "got .*/e.jsonl: float"),
-        ("g.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [[1]]}\n', "expected a list of numbers as"),
+        (
+            "e.jsonl",
+            b'{"frame": "a", "score": [1], "state": "ok", "features": [1]}\n',
+            r"got .*/e.jsonl: row 1: expected a number as score, got \[1\]",
+        ),
+        (
+            "g.jsonl",
+            b'{"frame": "a", "score": 1, "state": "ok", "features": [[1]]}\n',
+            "row 1: expected a list of numbers as features",
+        ),
         (
             "f.csv",
             b"frame,score,state,features,object_count,largest_peak\na,1,ok,1,inf,1\n",
-            "got .*/f.csv: ",
+            "got .*/f.csv: row 1: expected a whole number as object_count, got 'inf'",
         ),
         (
             "f.jsonl",
             b'{"frame": "a", "score": 1, "state": "ok", "features": [1], "object_count": 1e999, "largest_peak": 1}\n',
             "got .*/f.jsonl: row 1: ",
+        ),
+        ("h.csv", b'frame,score,state,features\na,1,ok,1\n"a"b,1,ok,1\n', "got .*/h.csv: row 2: "),
+        (
+            "i.csv",
+            b"frame,score,state,features,score\na,1,ok,1,2\n",
+            "expected columns of different names, got one twice",
         ),
     ):
         if contents is not None:
