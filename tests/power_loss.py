@@ -84,11 +84,12 @@ class _Disk:
         elif call.kind == "mkdir":
             folder.now[name] = _Folder()
         elif call.kind in ("rename", "exchange"):
-            assert self._parent(call.target) is folder, "within one folder"
-            moved = folder.now.pop(name)
+            into, moved = self._parent(call.target), folder.now.pop(name)
             if call.kind == "exchange":
-                folder.now[name] = folder.now[call.target.name]
-            folder.now[call.target.name] = moved
+                folder.now[name] = into.now[call.target.name]
+            into.now[call.target.name] = moved
+            if into is not folder:
+                into.history.append(dict(into.now))
         else:
             assert call.kind in ("unlink", "rmdir"), call
             del folder.now[name]

@@ -95,8 +95,10 @@ def _parsed(name: str, arguments: str) -> Iterator[Call]:
         yield Call("exchange" if "RENAME_EXCHANGE" in arguments else "rename", *paths)
     elif name in ("unlink", "unlinkat", "rmdir"):
         yield Call("rmdir" if name == "rmdir" or "AT_REMOVEDIR" in arguments else "unlink", paths[0])
-    elif name in ("link", "linkat", "symlink", "symlinkat"):
+    elif name in ("link", "linkat"):
         yield Call("link", paths[-1])
+    elif name in ("symlink", "symlinkat"):  # a name in its folder, which the model holds as an empty file
+        yield Call("create", paths[-1])
     elif match := _DESCRIPTOR.match(arguments):
         yield Call("flush" if name in ("fsync", "fdatasync") else "write", Path(match[1]))
 

@@ -71,6 +71,7 @@ def outside(folder: Path, *words: str | Path, **variables: str) -> list[str]:
     for line in lines:
         if _CHANGES.search(line) and not _FAILED.search(line):
             places = [Path(place) for place in _PLACE.findall(line)]
+            places = places[-1:] if " symlink" in line else places  # what it points to stays as it is
             within = all(folder in place.parents or _NAMED_ON_THE_PAGE.search(str(place)) for place in places)
             if not within:
                 found.append(line)

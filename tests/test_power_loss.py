@@ -14,6 +14,7 @@ import pytest
 
 from export.destination import claimed
 from export.features.folder import HEADER, FeatureFolder, FolderContents
+from lsood_runtime._new_folder import remove_leftovers
 from lsood_runtime._partial_file import PartialFile
 from tests.conftest import write_scenes
 from tests.paths import ROOT
@@ -41,6 +42,7 @@ def recover_claimed(out: Path) -> None:
 def recover_partial(out: Path) -> None:
     """As the next run of ``lsood`` with this output, or the next one that signs this bundle."""
     PartialFile(out / "model.sig" if out.is_dir() else out).discard()
+    remove_leftovers(out)
 
 
 @dataclass

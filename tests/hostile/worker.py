@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_origin
 
+from export.benchmark.options import BenchmarkOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.evaluate import EvaluationOutput
 from export.cli.export import ConfigFile, LayerListing
 from export.cli.search import SearchOutput
 from export.evaluation.options import EvaluationOptions
 from export.evidence.options import EvidenceOptions
+from export.fleet.options import FleetOptions
 from export.option_table import Option, options_of
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
@@ -40,6 +42,8 @@ TABLES: Mapping[str, tuple[type, ...]] = {
     "evaluate": (EvaluationOptions, EvaluationOutput),
     "search": (SearchOptions, SearchOutput),
     "evidence": (EvidenceOptions,),
+    "benchmark": (BenchmarkOptions,),
+    "fleet": (FleetOptions,),
     "calibrate": (RecalibrationOptions,),
 }
 BASE: Mapping[str, tuple[str, ...]] = {
@@ -47,6 +51,8 @@ BASE: Mapping[str, tuple[str, ...]] = {
     "evaluate": ("BUNDLE", "--ind", "FRAMES", "--synthetic", "fog"),
     "search": ("--ckpt", "CKPT", "--frames", "FRAMES", "--samples", "8"),
     "evidence": ("BUNDLE", "--out", "OUT/new"),
+    "benchmark": ("BUNDLE", "--root", "FRAMES", "--ind", "idd_lite", "--out", "OUT/new"),
+    "fleet": ("FRAMES", "--out", "OUT/new"),
     "calibrate": ("BUNDLE", "--frames", "FRAMES", "--out", "OUT/new"),
 }
 SUFFIXES = {
@@ -56,6 +62,8 @@ SUFFIXES = {
     "--group-by": ".csv",
     "--save-features": ".npz",
     "--report": "",
+    "--root": "",
+    "summaries": ".parquet",
     "--out": "",
     "--certificate": ".json",
     "--junit": ".xml",
