@@ -130,7 +130,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _end(words: str, code: int) -> int:
-    """Print a line on stderr, after what stands on stdout, and give the exit code."""
+    """Print words, several lines where they hold a traceback, on stderr, after what stands on stdout; give the exit code."""
     flush_or_send_nowhere(sys.stdout)
-    say(f"lsood: {words}")
+    say(*f"lsood: {words}".split("\n"))
     return code

@@ -9,10 +9,14 @@ from typing import TextIO
 from lsood_runtime._text.printable import printable
 
 
-def say(words: str) -> None:
-    """Print on stderr, names of files as a terminal shows them; where nothing can be written, nobody is left to be told."""
+def say(*lines: str) -> None:
+    """Print lines on stderr, names of files as a terminal shows them.
+
+    Where nothing can be written, nobody is left to be told. The end of a line within one is written out: a name of
+    a file that holds one begins no line of its own.
+    """
     try:
-        print("\n".join(map(printable, words.split("\n"))), file=sys.stderr, flush=True)
+        print(*map(printable, lines), sep="\n", file=sys.stderr, flush=True)
     except OSError:
         send_nowhere(sys.stderr)
 

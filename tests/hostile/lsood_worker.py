@@ -24,6 +24,7 @@ from tests.hostile.worker import KINDS as MADE
 
 SECONDS = 60
 MEMORY = 2**30
+FORGED = "lsood: error: forged"
 ESCAPES = "\x1b[2J\x1b]0;title\x07\u202e\n"
 
 BASE: Mapping[str, tuple[str, ...]] = {
@@ -112,6 +113,8 @@ KINDS: Mapping[str, tuple[str, Callable[[Path], None]]] = {
     "escape sequences, nothing": (ESCAPES, lambda _: None),
     "escape sequences, file": (ESCAPES, _file),
     "escape sequences, pipe": (ESCAPES, os.mkfifo),
+    "line of its own, nothing": (f"x\n{FORGED}", lambda _: None),
+    "line of its own, file": (f"x\n{FORGED}", _file),
     "no text": ("\udcff\udcfe", _file),
 }
 """Name below the scratch folder, without its ending, and what is made there."""

@@ -14,7 +14,7 @@ from PIL import Image
 
 from lsood_runtime import read_manifest
 from lsood_runtime._cli.main import run
-from tests.hostile.lsood_worker import BASE, KINDS, WRITTEN, actions_of
+from tests.hostile.lsood_worker import BASE, FORGED, KINDS, WRITTEN, actions_of
 from tests.hostile.worker_process import ends_of
 from tests.paths import FROZEN_BUNDLE
 from tests.signing_keys import write_keys
@@ -26,6 +26,7 @@ FAST = (
     "name too long",
     "escape sequences, file",
     "escape sequences, nothing",
+    "line of its own, nothing",
 )
 
 
@@ -62,6 +63,8 @@ def is_right(command: str, argument: str, kind: str, code: object, out: str, err
     """Whether a run ended as it should: what it wrote is text for a terminal, and an error is one line of its own."""
     if "Traceback" in err or "[Errno" in err or not all(line.isprintable() for line in (out + err).split("\n")):
         return False
+    if any(line.startswith(FORGED) for line in (out + err).split("\n")):
+        return False
     if code == 2:
         return err.splitlines()[-1].startswith(("lsood: error: ", f"lsood {command}: error: "))
     if argument in WRITTEN:
@@ -71,7 +74,7 @@ def is_right(command: str, argument: str, kind: str, code: object, out: str, err
     )  # an invalid frame, no alarm
 
 
-@pytest.mark.parametrize("command", ["score", "sign", "verify", "inspect"])
+@pytest.mark.parametrize("command", ["score", "select", "sign", "verify", "inspect"])
 def test_hostile_path_of_a_few_kinds_ends_in_one_line(command: str, given: Path, tmp_path: Path) -> None:
     check(command, list(FAST), given, tmp_path / "scratch")
 
