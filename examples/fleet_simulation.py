@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ from scipy.signal import lfilter
 from scipy.special import expit
 from scipy.stats import norm
 
-from export.fleet.vehicle_days import UNAVAILABLE
 from lsood_runtime import DailySummary, SummaryCounts, write_summaries
 from lsood_runtime.offline import P_VALUE_EDGES, QUALITY_EDGES
 
@@ -121,13 +121,14 @@ def counts_of(scores: NDArray[np.float64], rng: np.random.Generator) -> SummaryC
     return counts
 
 
-def judged(differences: Sequence[dict[str, object]], planted: Planted) -> dict[str, int]:
-    """How many planted vehicles and days were found, and how many that are not planted were named."""
+def judged(figures: dict[str, Any], planted: Planted) -> dict[str, int]:
+    """How many planted vehicles and days were found or listed, and how many that are not planted."""
+    differences = figures["differences"]
     vehicles = {str(each["vehicle"]) for each in differences if each["kind"] == "vehicle"}
     single = [each for each in differences if each["kind"] == "vehicle-day"]
     days = {(str(each["vehicle"]), str(each["day"])) for each in single}
-    dead = {(str(each["vehicle"]), str(each["day"])) for each in single if each["figure"] == UNAVAILABLE}
-    by_chance = {day for day in days - planted.days - planted.dead if day[0] not in planted.vehicles}
+    dead = {(str(each["vehicle"]), str(each["day"])) for each in figures["lost_days"]}
+    by_chance = {day for day in (days | dead) - planted.days - planted.dead if day[0] not in planted.vehicles}
     fleet_days = {str(each["day"]) for each in differences if each["kind"] == "day"}
     return {
         "vehicles found": len(vehicles & planted.vehicles),
@@ -166,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if status:
             return os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
-        found = judged(json.loads((fleet / "fleet.json").read_text())["differences"], planted)
+        found = judged(json.loads((fleet / "fleet.json").read_text()), planted)
         print(
             f"| {vehicles:,} | {vehicles * options.days:,} | {seconds:.1f} s "
             f"| {usage.ru_utime + usage.ru_stime:.1f} s | {usage.ru_maxrss / 1024:.0f} MiB "

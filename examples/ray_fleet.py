@@ -19,7 +19,7 @@ from typing import Any
 
 from export import merge_fleet
 from export.errors import ExportError
-from export.fleet.fleet_text import difference_line, summary_sentences
+from export.fleet.fleet_text import difference_line, lost_line, summary_sentences
 from export.fleet.merge import FILES_AT_ONCE, merge_group
 from export.reporter import SILENT, Reporter
 from lsood_runtime import LsoodError
@@ -88,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except (ExportError, LsoodError) as error:
         parser.error(str(getattr(error, "cause", error)))  # Ray's error of a task holds that of the task
-    print(*summary_sentences(figures), *map(difference_line, figures.differences), sep="\n")
+    lines = *map(lost_line, figures.lost_days), *map(difference_line, figures.differences)
+    print(*summary_sentences(figures), *lines, sep="\n")
     return 0
 
 

@@ -46,17 +46,21 @@ def main(arguments: Sequence[str]) -> int:
     def work(reporter: ConsoleReporter) -> None:
         from export.cli.shown_command import shown_command  # here, since --help needs none of these
         from export.fleet.fleet_page import write_fleet
-        from export.fleet.fleet_text import difference_line, summary_sentences
+        from export.fleet.fleet_text import difference_line, lost_line, summary_sentences
 
         options = options_from(flags, FleetOptions)
         figures = write_fleet(options, shown_command("fleet", arguments), reporter)
         if not console.quiet:
             for line in summary_sentences(figures):
                 print(line)
-            for difference in figures.differences[:_SHOWN]:
-                print(f"  {difference_line(difference)}")
-            if len(figures.differences) > _SHOWN:
-                print(f"  and {len(figures.differences) - _SHOWN} more, in {options.out / 'fleet.json'}")
+            for lines in (
+                [lost_line(each) for each in figures.lost_days],
+                [difference_line(each) for each in figures.differences],
+            ):
+                for line in lines[:_SHOWN]:
+                    print(f"  {line}")
+                if len(lines) > _SHOWN:
+                    print(f"  and {len(lines) - _SHOWN} more, in {options.out / 'fleet.json'}")
             print(next_command("open", options.out / "index.html"))
 
     return run_command(work, console)

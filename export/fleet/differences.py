@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from export.fleet.differing import DayTable, compare_cells, compare_losses, compare_units
@@ -31,7 +32,7 @@ class FleetDifference:
         value: of the figure, over the frames of the vehicle or the day.
         usual: median of the figure over vehicles, over days, or over the vehicles on that day.
         p_value: two-sided.
-        adjusted: smallest rate of false discoveries at which it is named.
+        adjusted: smallest rate of false discoveries at which the vehicle, the day, or the day of the vehicle is named.
     """
 
     kind: str
@@ -77,22 +78,44 @@ def compare(population: Population) -> list[FigureTests]:
 
 
 def named(compared: Sequence[tuple[Population, Sequence[FigureTests]]], rate: float) -> list[FleetDifference]:
-    """What differs at a rate of false discoveries, by Benjamini and Hochberg within each kind, the clearest first."""
+    """What differs at a rate of false discoveries, the clearest first.
+
+    Within each kind, a vehicle or a day of a camera is one hypothesis, of which Simes' p-value over its figures is taken: the
+    rate of Benjamini and Hochberg is that of vehicles and days. Of one that is named, those figures are given that Benjamini
+    and Hochberg reject at the rate times the share of vehicles or days that are named (Benjamini and Bogomolov, 2014).
+    """
     found: list[FleetDifference] = []
     for kind in KINDS:
-        of_kind = [(population, each) for population, parts in compared for each in parts if each.kind == kind]
-        tested = [each.p_values[np.isfinite(each.p_values)] for _, each in of_kind]
-        if not sum(map(len, tested)):
+        of_kind = [(population, [each for each in parts if each.kind == kind]) for population, parts in compared]
+        tables = [np.stack([each.p_values for each in parts]) for _, parts in of_kind if parts]
+        of_units = [_simes(table) for table in tables]
+        tested = np.concatenate([units[np.isfinite(units)] for units in of_units] or [np.empty(0)])
+        if not len(tested):
             continue
-        adjusted = false_discovery_control(np.concatenate(tested))
-        ends = np.cumsum([len(values) for values in tested])[:-1]
-        for (population, each), of_figure in zip(of_kind, np.split(adjusted, ends), strict=True):
-            places = np.argwhere(np.isfinite(each.p_values))
-            found += [
-                _difference(population, each, tuple(places[place]), float(of_figure[place]))
-                for place in np.flatnonzero(of_figure <= rate)
-            ]
+        adjusted = false_discovery_control(tested)
+        level = rate * float(np.mean(adjusted <= rate))
+        of_populations = iter(adjusted)
+        for (population, parts), table, units in zip(
+            [each for each in of_kind if each[1]], tables, of_units, strict=True
+        ):
+            for place in np.argwhere(np.isfinite(units)):
+                q_value, row, column = float(next(of_populations)), int(place[0]), int(place[1])
+                if q_value > rate:
+                    continue
+                of_figures = table[:, row, column]
+                told = np.flatnonzero(np.isfinite(of_figures))
+                shown = told[false_discovery_control(of_figures[told]) <= level]
+                found += [_difference(population, parts[figure], (row, column), q_value) for figure in shown]
     return sorted(found, key=lambda each: (KINDS.index(each.kind), each.p_value, each.camera, each.vehicle))
+
+
+def _simes(p_values: NDArray[np.float64]) -> DayTable:
+    """Simes' p-value over the first axis, that of the figures ``(F, V, D)``; NaN where none was tested."""
+    tested = np.isfinite(p_values).sum(axis=0)
+    ranks = np.arange(1, len(p_values) + 1)[:, None, None]
+    in_order = np.sort(p_values, axis=0)  # NaN last
+    scaled = np.where(ranks <= tested, in_order * tested / ranks, np.inf)
+    return np.where(tested > 0, scaled.min(axis=0), np.nan)
 
 
 def _difference(

@@ -18,23 +18,24 @@ more p-values below 0.5 and 0.25 than there should be.
 
 *Days.* The same with vehicles and days exchanged.
 
-*Days of a vehicle.* The residual of a two-way fit by medians (Tukey's median polish), on the scale of log odds. Its tail on
-each side is that of Student's t through the 50th and the 98th percentile of the residuals of that side. Where half of the
-days have fewer than ten of what is counted, chance alone spreads them so unequally that single days are not judged.
+*Days of a vehicle.* The residual of a two-way fit by medians (Tukey's median polish), on the scale of log odds. Its tail
+on each side is that of Student's t through the 50th and the 98th percentile of the residuals of that side. The furthest
+ones, up to a quarter of a side, are left out of these percentiles where all of them lie so far beyond the tail of the
+others that not one is expected there by chance, at 0.5 %: so faults, however many, do not set the scale by which they are
+judged, while a tail that is heavy without a gap stays whole. Where half of the days have fewer than ten of what is
+counted, chance alone spreads them so unequally that single days are not judged.
 
-*Days of a vehicle by what it lost*, frames that are invalid or were dropped. A camera that is dead for a day loses all of
-them, while most days lose so few that chance spreads them unequally. The residual of the same fit has at least one frame in a
-thousand added to what was lost and to what was not, since such losses tell nothing. Beyond the 98th percentile of all
-residuals its tail is exponential, through the 50th; that is a power law of the odds of loss. The scale is at least that by
-which chance spreads the logarithm of one frame more than the median count: where half of the days lose none, the index is
-at most 1, a tail without a mean, since so few losses do not show how long theirs is.
+*Days of a vehicle by what it lost*, frames that are invalid or were dropped: the same, however rare they are, by the half
+with more losses. Losses of less than a frame in a thousand tell nothing, so that as much is added to what was lost and to
+what was not. The scale is at least that by which chance spreads the logarithm of one frame more than the median count.
 
-P-values are two-sided, but of losses, of which only more is a fault.
+P-values are two-sided; of losses, of which only more is a fault, those of fewer are 1.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.special import stdtr, stdtrit
 from scipy.stats import norm, pearson3, rankdata
 from scipy.stats import t as student
 
@@ -48,6 +49,7 @@ _DEGREES = 0.4  # of freedom a unit, of a spread that quantiles tell (37 % of th
 _BODY, _TAIL = 0.5, 0.98
 _LEAST_COUNT, _FEWEST_BLOCKS, _FURTHEST = 10, 3, 10.0
 _LEAST_DEGREES, _MOST_DEGREES = 1.5, 100.0
+_MOST_LEFT_OUT, _GAP, _STEPS = 0.25, 0.005, 25
 _USUAL_LOSS = 0.001
 
 
@@ -123,12 +125,12 @@ def compare_cells(sums: DayTable, sizes: DayTable) -> DayTable:
     for sign in (1, -1):
         side = known & (sign * residuals > 0)
         if side.sum() >= 2 * FEWEST:
-            p_values[side] = _side_p_values(sign * residuals[side])
+            p_values[side] = _side_p_values(sign * residuals[side], np.sort(sign * residuals[side]))
     return p_values
 
 
 def compare_losses(sums: DayTable, sizes: DayTable) -> DayTable:
-    """One-sided p-values ``(V, D)`` of single days on which a vehicle lost more frames; NaN where they cannot be judged.
+    """P-values ``(V, D)`` of single days on which a vehicle lost more frames; NaN where they cannot be judged.
 
     Args:
         sums: lost frames ``(V, D)``; NaN where there is no such day.
@@ -139,11 +141,11 @@ def compare_losses(sums: DayTable, sizes: DayTable) -> DayTable:
     if min(sums.shape) < FEWEST or not known.any():
         return p_values
     sums, sizes = np.where(known, sums, np.nan), np.where(known, sizes, np.nan)
-    further = _median_polish(_log_odds(sums, sizes, np.maximum(0.5, _USUAL_LOSS * sizes)))[known]
-    body, tail = np.quantile(further, [_BODY, _TAIL])
-    scale = max((tail - body) / np.log((1 - _BODY) / (1 - _TAIL)), 1 / np.sqrt(1 + np.median(sums[known])))
-    beyond = np.maximum(further - tail, 0)
-    p_values[known] = np.where(beyond > 0, (1 - _TAIL) * np.exp(-beyond / scale), 1.0)
+    residuals = _median_polish(_log_odds(sums, sizes, np.maximum(0.5, _USUAL_LOSS * sizes)))
+    further = residuals[known]
+    half = np.sort(further)[len(further) // 2 :]  # rather than those above 0, of which there are few where few lose any
+    least = 1 / np.sqrt(1 + np.median(sums[known]))
+    p_values[known] = np.where(further > 0, _side_p_values(further, half, least), 1.0)
     return p_values
 
 
@@ -198,20 +200,40 @@ def _medians(values: DayTable, axis: int) -> DayTable:
     return np.asarray(np.nanmedian(filled, axis=axis, keepdims=True), np.float64)
 
 
-def _side_p_values(distances: DayTable) -> DayTable:
-    """Two-sided p-values of the distances above 0 of one side."""
-    body, tail = np.quantile(distances, [_BODY, _TAIL])
+def _side_p_values(distances: DayTable, side: DayTable, least: float = 0.0) -> DayTable:
+    """Two-sided p-values of distances, by the tail of those of a sorted side that are not far beyond it.
+
+    Args:
+        distances: of any shape.
+        side: distances, sorted, whose tail is taken.
+        least: scale at least.
+    """
+    steps = np.unique(np.ceil(np.linspace(0, _MOST_LEFT_OUT, _STEPS + 1) * len(side)).astype(int))
+    for left_out in steps[::-1]:
+        nearest = side[len(side) - left_out] if left_out else np.inf
+        scale, degrees = _tail(side[: len(side) - left_out], least)
+        if 2 * stdtr(degrees, -nearest / scale) <= _GAP / len(side):
+            break
+    return np.asarray(2 * stdtr(degrees, -np.abs(distances) / scale), np.float64)
+
+
+def _tail(distances: DayTable, least: float) -> tuple[float, float]:
+    """Scale and degrees of freedom of the tail of Student's t through two percentiles of distances of one side."""
+    body, tail = np.maximum(
+        np.quantile(distances, [_BODY, _TAIL]), least * norm.ppf([(1 + _BODY) / 2, (1 + _TAIL) / 2])
+    )
     most = max(_LEAST_DEGREES, min(_MOST_DEGREES, len(distances) / (2 * FEWEST)))
 
-    def ratio(degrees: float) -> float:
-        return float(student.isf((1 - _TAIL) / 2, degrees) / student.isf((1 - _BODY) / 2, degrees))
+    def furthest(share: float, degrees: float) -> float:
+        return float(stdtrit(degrees, (1 + share) / 2))
 
-    wanted = float(tail / body)
-    if wanted <= ratio(most):
+    def excess(degrees: float) -> float:
+        return furthest(_TAIL, degrees) / furthest(_BODY, degrees) - float(tail / body)
+
+    if excess(most) >= 0:
         degrees = most
-    elif wanted >= ratio(_LEAST_DEGREES):
+    elif excess(_LEAST_DEGREES) <= 0:
         degrees = _LEAST_DEGREES
     else:
-        degrees = float(brentq(lambda degrees: ratio(degrees) - wanted, _LEAST_DEGREES, most))
-    scale = max(body / student.isf((1 - _BODY) / 2, degrees), tail / student.isf((1 - _TAIL) / 2, degrees))
-    return np.asarray(2 * student.sf(distances / scale, degrees), np.float64)
+        degrees = float(brentq(excess, _LEAST_DEGREES, most))
+    return max(float(body) / furthest(_BODY, degrees), float(tail) / furthest(_TAIL, degrees)), degrees

@@ -2,6 +2,7 @@
 """Merge the daily summaries of a fleet, and find what differs in it."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from export.errors import UsageError
 from export.fleet.differences import FigureTests, FleetDifference, compare, named
+from export.fleet.lost_days import LostDay, lost_days
 from export.fleet.merge import Merge, merge_files
 from export.fleet.options import FleetOptions
 from export.fleet.vehicle_days import Population, populations
@@ -32,6 +34,8 @@ class FleetFigures:
         populations: those with figures.
         tests: number of comparisons.
         differences: named ones, the clearest first.
+        lost_days: those on which a camera lost most of its frames, whatever was compared.
+        days_left_out: number of days of vehicles and cameras that have fewer frames than the options ask for.
     """
 
     options: FleetOptions
@@ -40,6 +44,8 @@ class FleetFigures:
     populations: tuple[Population, ...]
     tests: int
     differences: tuple[FleetDifference, ...]
+    lost_days: tuple[LostDay, ...]
+    days_left_out: int
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures."""
@@ -63,9 +69,11 @@ class FleetFigures:
             "summaries": self.summaries,
             "rate": self.options.rate,
             "min_frames": self.options.min_frames,
+            "days_left_out": self.days_left_out,
             "tests": self.tests,
             "populations": fleets,
             "differences": rows,
+            "lost_days": [{**dataclasses.asdict(each), "day": str(each.day)} for each in self.lost_days],
         }
 
 
@@ -88,8 +96,10 @@ def fleet_figures(
     reporter.stage(f"merging {counted(len(paths), 'file', comma=',')} of daily summaries")
     count = merge(paths, merged, reporter)
     compared = list[tuple[Population, list[FigureTests]]]()
+    left_out = 0
     reporter.stage(f"comparing {counted(count, 'day', comma=',')} of vehicles and cameras")
     for population in populations(read_summaries(merged), options.min_frames):
+        left_out += population.left_out
         if population.vehicles:
             compared.append((population, compare(population)))
     if not compared:
@@ -99,7 +109,16 @@ def fleet_figures(
         )
     tests = sum(int(np.isfinite(each.p_values).sum()) for _, parts in compared for each in parts)
     found = tuple(population for population, _ in compared)
-    return FleetFigures(options, len(paths), count, found, tests, tuple(named(compared, options.rate)))
+    return FleetFigures(
+        options=options,
+        files=len(paths),
+        summaries=count,
+        populations=found,
+        tests=tests,
+        differences=tuple(named(compared, options.rate)),
+        lost_days=tuple(itertools.chain.from_iterable(map(lost_days, found))),
+        days_left_out=left_out,
+    )
 
 
 def summary_files(sources: Sequence[Path]) -> list[Path]:

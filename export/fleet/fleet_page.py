@@ -3,7 +3,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -18,6 +18,7 @@ from export.fleet.differences import DAY, VEHICLE, VEHICLE_DAY, FleetDifference
 from export.fleet.differing import FEWEST
 from export.fleet.fleet_figures import MERGED, FleetFigures, fleet_figures
 from export.fleet.fleet_text import figure_value, summary_sentences
+from export.fleet.lost_days import LostDay
 from export.fleet.merge import Merge, merge_files
 from export.fleet.options import FleetOptions
 from export.fleet.vehicle_days import CAUSE, UNAVAILABLE, Population
@@ -119,6 +120,7 @@ def render_fleet(figures: FleetFigures, command: str) -> str:
         vehicle_charts="".join(vehicle_charts()),
         days=_table(by_kind[DAY], "day"),
         vehicle_days=_table(by_kind[VEHICLE_DAY], "vehicle"),
+        lost_days=_lost_table(figures.lost_days),
         facts=_facts(figures, command),
     )
 
@@ -164,9 +166,24 @@ def _table(differences: list[FleetDifference], first: str) -> str:
     ]
     days = ["day"] if differences[0].kind == VEHICLE_DAY else []
     header = [first, *days, "camera", "figure", "value", "usual", "p-value", "q-value"]
-    more = f" The first {_MOST_ROWS} of {len(differences)}." if len(differences) > _MOST_ROWS else ""
     caption = "The clearest first. The q-value is the smallest rate of chance findings at which it is named."
-    return table(header, rows, caption + more)
+    return table(header, rows, caption + _more(differences))
+
+
+def _lost_table(lost: Sequence[LostDay]) -> str:
+    if not lost:
+        return "<p>None.</p>"
+    rows = [
+        [each.vehicle, str(each.day), each.camera, figure_value(UNAVAILABLE, each.share)] for each in lost[:_MOST_ROWS]
+    ]
+    caption = (
+        "Frames that are invalid or were dropped. Listed whatever is usual in the fleet, with no claim about chance."
+    )
+    return table(["vehicle", "day", "camera", "lost frames"], rows, caption + _more(lost))
+
+
+def _more(shown: Sequence[object]) -> str:
+    return f" The first {_MOST_ROWS} of {len(shown)}." if len(shown) > _MOST_ROWS else ""
 
 
 def _facts(figures: FleetFigures, command: str) -> str:
@@ -180,7 +197,8 @@ def _facts(figures: FleetFigures, command: str) -> str:
         "single day of a vehicle beside the medians of its day and vehicle lies in the tail that the bulk shows, of "
         "unavailable frames on the side of more",
         "rate": f"of what is named of each kind, {figures.options.rate:.0%} is expected to be there by chance, by Benjamini "
-        "and Hochberg (1995) over all figures and cameras",
+        "and Hochberg (1995) over the vehicles or days of all cameras, by Simes' p-value over the figures of each; the "
+        "figures by Benjamini and Bogomolov (2014)",
         "version": __version__,
     }
     return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from export.fleet.differences import DAY, KINDS, VEHICLE, VEHICLE_DAY, FleetDifference
 from export.fleet.differing import FEWEST
 from export.fleet.fleet_figures import FleetFigures
+from export.fleet.lost_days import LostDay
+from export.fleet.vehicle_days import UNAVAILABLE
 from lsood_runtime.offline import counted
 
 _UNITS = {"alarms": (1000.0, " per 1,000 frames"), "p-value": (1.0, ""), "expected quality": (1.0, "")}
@@ -39,6 +41,11 @@ def difference_line(difference: FleetDifference) -> str:
     )
 
 
+def lost_line(lost: LostDay) -> str:
+    """One lost day in a line."""
+    return f"{lost.vehicle} on {lost.day}, {lost.camera}: lost {figure_value(UNAVAILABLE, lost.share)} of its frames"
+
+
 def summary_sentences(figures: FleetFigures) -> Iterator[str]:
     """What was merged, and what differs."""
     vehicles = {vehicle for population in figures.populations for vehicle in population.vehicles}
@@ -49,6 +56,16 @@ def summary_sentences(figures: FleetFigures) -> Iterator[str]:
         f"{counted(figures.summaries, 'daily summary', plural='daily summaries', comma=',')} from "
         f"{counted(figures.files, 'file', comma=',')}."
     )
+    if figures.days_left_out:
+        yield (
+            f"Left out: {counted(figures.days_left_out, 'day', comma=',')} of vehicles and cameras with fewer than "
+            f"{counted(figures.options.min_frames, 'frame', comma=',')}."
+        )
+    if figures.lost_days:
+        yield (
+            f"Lost half of their frames or more: {counted(len(figures.lost_days), 'single day', comma=',')} of vehicles and "
+            "cameras. They are listed whatever is usual, with no claim about chance."
+        )
     if not figures.tests:
         yield (
             f"Nothing was compared: that takes at least {FEWEST} vehicles with the same bundle, threshold and camera on at "

@@ -58,6 +58,7 @@ class Population:
         sums: numerators of each figure, ``(V, D)``; NaN where a vehicle has no such day, or the figure too few frames on it.
         sizes: denominators, likewise.
         p_values: ``(D, bins)`` frames of the fleet in each bin of p-values.
+        left_out: number of days of vehicles that have too few frames, and are in none of these.
     """
 
     bundle: str
@@ -68,6 +69,7 @@ class Population:
     sums: dict[str, DayTable]
     sizes: dict[str, DayTable]
     p_values: DayTable
+    left_out: int
 
     def shares(self, figure: str) -> DayTable:
         """``(V, D)`` of a figure, NaN where there is nothing to divide by."""
@@ -102,10 +104,12 @@ def _collected(
     sums, sizes = {name: array("d") for name in SHARES}, {name: array("d") for name in SHARES}
     causes: dict[str, dict[int, int]] = {}
     told = array("d")
+    left_out = 0
     p_values: dict[date, DayTable] = {}
     for summary in group:
         counts = summary.counts
         if counts.frames + counts.dropped < min_frames:
+            left_out += 1
             continue
         for name, share in SHARES.items():
             numerator, denominator = share(counts)
@@ -136,4 +140,4 @@ def _collected(
         frames = table(causes[cause].get(i, 0) for i in range(len(places)))
         tables[CAUSE + cause] = np.where(np.isnan(totals[CAUSE + cause]), np.nan, frames)
     found = np.array([p_values[day] for day in days]).reshape(len(days), len(P_VALUE_EDGES))
-    return Population(bundle, threshold, camera, vehicles, days, tables, totals, found)
+    return Population(bundle, threshold, camera, vehicles, days, tables, totals, found, left_out)

@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import false_discovery_control
+from scipy.stats import t as student
 
 from export.fleet import differing
 from export.fleet.differing import compare_cells, compare_losses, compare_units
@@ -59,8 +60,14 @@ def losses(rng: np.random.Generator, vehicles: int, days: int, kind: str) -> tup
         burst = rng.binomial(3600, expit(rng.normal(-4.5, 1, shape)))
         lost = rng.poisson(0.2, shape) + (rng.random(shape) < float(number)) * burst
     else:
-        spread = {"even": 0.0, "mean": 0.5, "wide": 1.2}[name]
-        levels = sum(rng.normal(0, spread, size) for size in (shape, (vehicles, 1), (1, days)))
+        spread = {"even": 0.0, "mean": 0.5, "wide": 1.2, "t3": 0.5, "noisier": 0.5}[name]
+        levels = sum(rng.normal(0, spread, size) for size in ((vehicles, 1), (1, days)))
+        if name == "noisier":  # a tenth of the vehicles by three times
+            levels = (
+                levels + rng.normal(0, spread, shape) * np.where(np.arange(vehicles) * 10 < vehicles, 3, 1)[:, None]
+            )
+        else:
+            levels = levels + spread * (rng.standard_t(3, shape) if name == "t3" else rng.normal(size=shape))
         lost = rng.binomial(3600, expit(logit(float(number) / 3600) + levels))
     return lost.astype(np.float64), np.full(shape, 3600.0)
 
@@ -76,11 +83,17 @@ LOSSES = [
     "wide 5",
     "bursts 0.03",
     "bursts 0.2",
+    "t3 12",
+    "noisier 12",
 ]
 
 
+NARROW = LOSSES[:7]
+"""Fleets whose usual losses scatter so little that a single dead day is beyond their tail."""
+
+
 @pytest.mark.parametrize("kind", LOSSES)
-def test_dead_day_is_found_and_a_fleet_without_one_is_seldom_called_different(kind: str) -> None:
+def test_fleet_without_a_dead_day_is_seldom_called_different_and_one_in_a_narrow_fleet_is_named(kind: str) -> None:
     rng, found, named = np.random.default_rng(2), 0, 0
     for _ in range(10):
         sums, sizes = losses(rng, 40, 15, kind)
@@ -88,8 +101,8 @@ def test_dead_day_is_found_and_a_fleet_without_one_is_seldom_called_different(ki
         sums[17, 4] = sizes[17, 4]
         adjusted = false_discovery_control(compare_losses(sums, sizes).ravel()).reshape(sums.shape)
         found += adjusted[17, 4] <= 0.05
-    assert named <= 2
-    assert found == 10
+    assert named <= 1
+    assert found == 10 or kind not in NARROW
 
 
 @pytest.mark.slow
@@ -101,22 +114,41 @@ def test_false_discovery_rate_of_losses_is_kept_over_many_fleets(vehicles: int, 
     assert named / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
 
 
-def test_p_values_of_losses_are_those_of_the_exponential_tail_by_hand() -> None:
+@pytest.mark.parametrize("share", [0.005, 0.012, 0.026, 0.044, 0.1])
+@pytest.mark.parametrize("vehicles", [10, 60])
+def test_dead_days_do_not_set_the_scale_by_which_they_are_judged(share: float, vehicles: int) -> None:
+    """However many are dead, up to a tenth, all are named, and the rate of others is kept over fleets."""
+    rng, by_chance = np.random.default_rng(6), []
+    for _ in range(8):
+        sums, sizes = losses(rng, vehicles, 20, "mean 200")
+        chosen = rng.permutation(sums.size)[: round(share * sums.size)]
+        dead = np.isin(np.arange(sums.size), chosen).reshape(sums.shape)
+        sums[dead] = sizes[dead]
+        for compared in (compare_losses, compare_cells):
+            named = false_discovery_control(compared(sums, sizes).ravel()).reshape(sums.shape) <= 0.05
+            assert named[dead].all()
+            by_chance.append((named & ~dead).sum() / named.sum())
+    assert np.mean(by_chance) <= 0.05
+
+
+def test_p_values_of_losses_are_those_of_student_by_hand() -> None:
     rng = np.random.default_rng(8)
-    sums = np.full((20, 20), 40.0)
-    sums[rng.permutation(400)[:200].reshape(2, 100) // 20, rng.permutation(400)[:200].reshape(2, 100) % 20] = 44
-    sums[3, 7] = 3000
-    sizes = np.full((20, 20), 3600.0)
+    sums, sizes = rng.poisson(400 * np.exp(rng.normal(0, 0.5, (40, 30)))).astype(np.float64), np.full((40, 30), 3600.0)
+    sums[3, 7] = 3500
     odds = np.log((sums + 3.6) / (sizes - sums + 3.6))
     left = odds - np.median(odds)
     for _ in range(3):
         left -= np.median(left, axis=0, keepdims=True)
         left -= np.median(left, axis=1, keepdims=True)
-    body, tail = np.quantile(left, [0.5, 0.98])
-    scale = max((tail - body) / np.log(25), (1 + np.median(sums)) ** -0.5)
+    upper = np.sort(left.ravel())[600:]
+    body, tail = np.quantile(upper, [0.5, 0.98])
+    every = np.linspace(1.5, 30, 100_000)
+    ratio = student.isf(0.01, every) / student.isf(0.25, every)
+    degrees = every[np.argmin(np.abs(ratio - tail / body))]
+    scale = max(tail / student.isf(0.01, degrees), body / student.isf(0.25, degrees))
     p_values = compare_losses(sums, sizes)
-    assert p_values[3, 7] == pytest.approx(0.02 * np.exp((tail - left[3, 7]) / scale))
-    assert (p_values[left <= tail] == 1).all()
+    assert p_values[3, 7] == pytest.approx(2 * student.sf(left[3, 7] / scale, degrees), rel=0.01)
+    assert (p_values[left <= 0] == 1).all()
 
 
 def test_planted_vehicle_and_day_are_named_and_hardly_anything_else() -> None:

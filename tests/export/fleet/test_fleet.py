@@ -50,7 +50,7 @@ def test_fleet_names_what_is_planted_on_a_page_that_needs_no_net(
     assert sorted(path.name for path in out.iterdir()) == ["fleet.json", "index.html", "summaries.parquet"]
     figures = json.loads((out / "fleet.json").read_text())
     assert (figures["files"], figures["summaries"]) == (2, 480)
-    found = simulation.judged(figures["differences"], planted)
+    found = simulation.judged(figures, planted)
     assert found["vehicles found"] == len(planted.vehicles) == 1
     assert found["days found"] == len(planted.days) == 1
     assert found["dead days found"] == len(planted.dead) == 1
@@ -67,6 +67,9 @@ def test_fleet_names_what_is_planted_on_a_page_that_needs_no_net(
     assert len(ids) == len(set(ids))
     printed = capsys.readouterr().out
     assert "Differ from the rest: 1 vehicle, " in printed
+    assert "Lost half of their frames or more: 1 single day" in printed
+    ((car, day),) = planted.dead
+    assert f"{car} on {day}, front: lost 100 % of its frames" in printed
     assert vehicle in printed
     merged = list(read_summaries(out / "summaries.parquet"))
     assert sum(summary.counts.frames + summary.counts.dropped for summary in merged) == 480 * 400
@@ -101,9 +104,13 @@ def test_file_that_is_named_and_found_counts_once(tmp_path: Path) -> None:
 
 
 def test_small_fleet_is_drawn_and_nothing_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_summaries([summary_of(drawn_frames(0, 200))], tmp_path / "one.parquet")
+    drawn = [summary_of(drawn_frames(0, 200)), summary_of(drawn_frames(1, 5), "few")]
+    write_summaries(drawn, tmp_path / "one.parquet")
     assert main([str(tmp_path / "one.parquet"), "--out", str(tmp_path / "fleet"), "--min-frames", "10"]) == 0
-    assert "Nothing was compared: that takes at least 10 vehicles" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Nothing was compared: that takes at least 10 vehicles" in printed
+    assert "Left out: 1 day of vehicles and cameras with fewer than 10 frames." in printed
+    assert json.loads((tmp_path / "fleet" / "fleet.json").read_text())["days_left_out"] == 1
 
 
 @pytest.mark.parametrize(
