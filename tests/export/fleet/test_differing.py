@@ -115,7 +115,7 @@ def test_false_discovery_rate_of_losses_is_kept_over_many_fleets(vehicles: int, 
 
 
 @pytest.mark.parametrize("share", [0.005, 0.012, 0.026, 0.044, 0.1])
-@pytest.mark.parametrize("vehicles", [10, 60])
+@pytest.mark.parametrize("vehicles", [30, 60])
 def test_dead_days_do_not_set_the_scale_by_which_they_are_judged(share: float, vehicles: int) -> None:
     """However many are dead, up to a tenth, all are named, and the rate of others is kept over fleets."""
     rng, by_chance = np.random.default_rng(6), []
