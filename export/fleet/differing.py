@@ -21,7 +21,7 @@ more p-values below 0.5 and 0.25 than there should be.
 *Days of a vehicle.* The residual of a two-way fit by medians (Tukey's median polish), on the scale of log odds. Its tail
 on each side is that of Student's t through the 50th and the 98th percentile of the residuals of that side. The furthest
 ones, up to a quarter of a side, are left out of these percentiles where all of them lie so far beyond the tail of the
-others that not one is expected there by chance, at 0.5 %: so faults, however many, do not set the scale by which they are
+others that not one is expected there by chance, at 5 %: so faults, however many, do not set the scale by which they are
 judged, while a tail that is heavy without a gap stays whole. Where half of the days have fewer than ten of what is
 counted, chance alone spreads them so unequally that single days are not judged.
 
@@ -49,7 +49,7 @@ _DEGREES = 0.4  # of freedom a unit, of a spread that quantiles tell (37 % of th
 _BODY, _TAIL = 0.5, 0.98
 _LEAST_COUNT, _FEWEST_BLOCKS, _FURTHEST = 10, 3, 10.0
 _LEAST_DEGREES, _MOST_DEGREES = 1.5, 100.0
-_MOST_LEFT_OUT, _GAP, _STEPS = 0.25, 0.005, 25
+_MOST_LEFT_OUT, _GAP, _STEPS = 0.25, 0.05, 25
 _USUAL_LOSS = 0.001
 
 
