@@ -181,7 +181,7 @@ def _random_answers(who: Subject, samples: int, answers: frozenset[str]) -> Fitt
         return None
     network = measured(who, samples)
     record = AnswersRecord(None, (), ANSWER_FRAMES, 2, ANSWER_FRAMES, None, None)
-    fitted = FittedAnswers((), None, None, None, None, None, None, None, None, record)
+    fitted = FittedAnswers(keys=(), record=record)
     if answers & {QUALITY, CAUSE, TILES}:
         every = _fit_random(network.widths(network.read), network.widths(network.tiles), network.taps)
         tells = bool(answers & {QUALITY, CAUSE})

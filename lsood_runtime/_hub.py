@@ -238,5 +238,13 @@ def _told(name: str) -> Iterator[None]:
         cause = own or error
         named = [each.__name__ for each in type(cause).__mro__]
         found = next((_REMEDIES[each] for each in named if each in _REMEDIES), None)
-        what, remedy = found or (f"{type(cause).__name__} ({one_line(cause)[:300]})", "check the network and try again")
+        what, remedy = found or (
+            f"{type(cause).__name__} ({_without_queries(one_line(cause))[:300]})",
+            "check the network and try again",
+        )
         raise MediaError(f"expected the repository {name} on the hub, got {what}: {remedy}") from error
+
+
+def _without_queries(text: str) -> str:
+    """The text without what follows the question mark of an address, which may hold a signature that lets others in."""
+    return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1?...", text)

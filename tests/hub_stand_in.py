@@ -14,6 +14,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 Files = dict[str, bytes]
 
+SIGNED = "?X-Amz-Signature=secret-of-the-upload"
+"""Query of the addresses to which large files go, as of a store whose addresses let others in."""
+
 
 class HubStandIn:
     """Repositories by name, each a list of commits, of which each holds all files.
@@ -106,7 +109,11 @@ class _Handler(BaseHTTPRequestHandler):
         place = f"http://{self.headers['Host']}/objects"
         objects = [
             {"oid": each["oid"], "size": each["size"]}
-            | ({} if each["oid"] in self.hub.objects else {"actions": {"upload": {"href": f"{place}/{each['oid']}"}}})
+            | (
+                {}
+                if each["oid"] in self.hub.objects
+                else {"actions": {"upload": {"href": f"{place}/{each['oid']}{SIGNED}"}}}
+            )
             for each in asked["objects"]
         ]
         self._json({"transfer": "basic", "objects": objects})

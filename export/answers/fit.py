@@ -38,7 +38,7 @@ CELL_COLUMNS, QUALITY_COLUMNS = 256, 1024
 _OUTPUT_KINDS = (FeatureKind.CLASS_SHARE, FeatureKind.LOGIT_MOMENTS)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FittedAnswers:
     """All answers of a bundle.
 
@@ -56,14 +56,14 @@ class FittedAnswers:
     """
 
     keys: tuple[FeatureKey, ...]
-    cell_columns: StandardisedColumns | None
-    cells: FittedCells | None
-    far_columns: StandardisedColumns | None
-    far_cells: FittedCells | None
-    quality_columns: StandardisedColumns | None
-    quality: FittedQuality | None
-    tiles: FittedTiles | None
-    map: FittedMap | None
+    cell_columns: StandardisedColumns | None = None
+    cells: FittedCells | None = None
+    far_columns: StandardisedColumns | None = None
+    far_cells: FittedCells | None = None
+    quality_columns: StandardisedColumns | None = None
+    quality: FittedQuality | None = None
+    tiles: FittedTiles | None = None
+    map: FittedMap | None = None
     record: AnswersRecord
 
     def outputs(self, values: Values) -> dict[str, NDArray[np.float64]]:
@@ -207,16 +207,16 @@ def fit_answers(
     readers = (far_columns, quality_columns, fitted_tiles, fitted_map)
     read = tuple(dict.fromkeys(key for reader in readers if reader is not None for key in reader.keys))
     return FittedAnswers(
-        read,
-        cell_columns if tells_cause else None,
-        causes.cells if tells_cause else None,
-        far_columns,
-        causes.far_cells,
-        quality_columns,
-        quality,
-        fitted_tiles,
-        fitted_map,
-        record,
+        keys=read,
+        cell_columns=cell_columns if tells_cause else None,
+        cells=causes.cells if tells_cause else None,
+        far_columns=far_columns,
+        far_cells=causes.far_cells,
+        quality_columns=quality_columns,
+        quality=quality,
+        tiles=fitted_tiles,
+        map=fitted_map,
+        record=record,
     )
 
 
@@ -252,4 +252,4 @@ def fit_places(patched: PatchedRows | None, calibrated_map: CalibratedMap | None
     fitted_tiles = None if tiles is None else tiles.fitted
     fitted_map = None if calibrated_map is None else calibrated_map.fitted
     read = (key for reader in (fitted_tiles, fitted_map) if reader is not None for key in reader.keys)
-    return FittedAnswers(tuple(read), None, None, None, None, None, None, fitted_tiles, fitted_map, record)
+    return FittedAnswers(keys=tuple(read), tiles=fitted_tiles, map=fitted_map, record=record)

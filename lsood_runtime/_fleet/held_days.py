@@ -13,7 +13,8 @@ from lsood_runtime._fleet.frame_facts import FrameFacts
 from lsood_runtime._fleet.summary_counts import SummaryCounts
 
 _HELD_S, _MOST_DAYS = 600.0, 8
-"""How long a day is held for late frames after its last one, and how many are, so that no clock fills the memory."""
+"""How long a day is held for late frames after its last one, and how many are once they are written: a clock that jumps
+fills no memory while the disk keeps up with its days."""
 
 
 @dataclass(slots=True)

@@ -87,10 +87,9 @@ class SummaryRecorder:
     def _begin(self) -> None:
         self._held, self._start_ns = HeldDays(self._vehicle, self._bundle, self._threshold), time.time_ns()
         self._files: dict[date, Path] = {}
-        self._lock, self._disk = (
-            threading.Lock(),
-            threading.Lock(),
-        )  # of the counts; of the files, always taken before it
+        self._written: dict[date, int] = {}  # changes of each held day that its file has
+        # of the counts, and of the files, which is always taken first
+        self._lock, self._disk = threading.Lock(), threading.Lock()
         self._writer: threading.Thread | None = None
         self._is_asked = False
 
@@ -236,7 +235,10 @@ class SummaryRecorder:
             with self._lock:
                 copies = self._held.copies()
             for day, copy in copies.items():
+                if forget and self._written.get(day) == copy.changes:
+                    continue  # as many days may be held, each new one would write all of them again
                 write_summaries(copy.summaries, self._file(self._folder, day))
+                self._written[day] = copy.changes
             paths = tuple(self._files[day] for day in copies)
             if forget:
                 self._forget(copies)
@@ -253,11 +255,12 @@ class SummaryRecorder:
         with self._lock:
             forgotten = self._held.forget(written, keep=_today())
         for day in forgotten:
+            self._written.pop(day)
             self._files.pop(day)  # a late frame of that day begins a file of its own
 
     def leave_to_parent(self) -> object:
         """Begin with no counts in a forked process: those until then are its parent's."""
-        kept = self._held, self._files, self._writer
+        kept = self._held, self._files, self._written, self._writer
         self._begin()
         return kept
 

@@ -84,8 +84,12 @@ def test_large_file_that_the_hub_refuses_is_told_with_the_reason(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     hub.large_from, hub.refuses_objects = 1, True
-    with pytest.raises(MediaError, match=r"expected the repository org/monitor on the hub, got HfHubHTTPError \(.*403"):
+    with pytest.raises(
+        MediaError, match=r"expected the repository org/monitor on the hub, got HfHubHTTPError \(.*403"
+    ) as refused:
         push_bundle(toy_bundle, NAME)
+    assert "/objects/" in str(refused.value)
+    assert "secret-of-the-upload" not in str(refused.value)
     assert hub.commits[NAME] == []
 
 

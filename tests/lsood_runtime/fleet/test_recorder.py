@@ -7,7 +7,7 @@ import math
 import pickle
 import threading
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,31 @@ def test_disk_that_is_full_stops_no_camera_and_loses_nothing(
             recorder.close()
     recorder.close()
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_day_that_did_not_change_is_not_written_again_for_each_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[date] = []
+
+    def noted(summaries: Iterable[DailySummary], path: Path) -> None:
+        held = list(summaries)
+        written.append(held[0].day)
+        write_summaries(held, path)
+
+    monkeypatch.setattr("lsood_runtime._fleet.recorder.write_summaries", noted)
+    recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
+    for offset in range(6):
+        recorder.add_dropped(stamp_ns=START_NS + offset * DAY_NS)
+        settled(recorder)
+    assert written == [DAY + timedelta(offset) for offset in range(6)]
+    recorder.add_dropped(stamp_ns=START_NS)
+    recorder.add_dropped(stamp_ns=START_NS + 6 * DAY_NS)
+    settled(recorder)
+    assert written[6:] == [DAY, DAY + timedelta(6)]
+    recorder.close()
+    counted = {s.day: s.counts.dropped for path in tmp_path.iterdir() for s in read_summaries(path)}
+    assert counted == {DAY + timedelta(offset): 1 + (offset == 0) for offset in range(7)}
 
 
 class SlowDisk:
