@@ -2,6 +2,7 @@
 """Make argparse flags from option tables, and options from what was typed."""
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -59,9 +60,13 @@ class CommandParser(OnceParser):
             section.add_argument(option.name, **_argparse_arguments(option, all_required))
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Parse a command line; leaves with exit code 2 and the nearest flag where one is misspelt."""
-        if not {"-h", "--help"} & set(arguments):
-            for word in arguments:
+        """Parse a command line; leaves with exit code 2 and the nearest flag where one is misspelt.
+
+        What stands behind ``--`` is no flag.
+        """
+        flags = list(itertools.takewhile(lambda word: word != "--", arguments))
+        if not {"-h", "--help"} & set(flags):
+            for word in flags:
                 self._check_name(word)
         return self.parse_args(arguments)
 

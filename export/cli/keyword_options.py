@@ -2,7 +2,7 @@
 """Options of a command from the keyword arguments of a function, read as those of its configuration file are."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from export.cli.config_file import mapping_arguments
@@ -18,10 +18,29 @@ Paths = Sequence[str | os.PathLike[str]] | str | os.PathLike[str]  # the list fi
 
 
 def path_words(paths: Paths) -> list[str]:
-    """One path or several as words of a command line."""
-    if isinstance(paths, str | os.PathLike):
-        return [os.fspath(paths)]
-    return [os.fspath(path) for path in paths]
+    """One path or several as words of a command line.
+
+    Raises:
+        UsageError: neither of them, or an empty path.
+    """
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if not isinstance(listed, Iterable):
+        raise UsageError(f"expected a path or several, got {type(paths).__name__}: pass text, a Path or a list of them")
+    return [path_word(path) for path in listed]
+
+
+def path_word(path: str | os.PathLike[str]) -> str:
+    """A path as a word of a command line.
+
+    Raises:
+        UsageError: none, or an empty one.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"expected a path, got {type(path).__name__}: pass text or a Path")
+    word = os.fspath(path)
+    if not word:
+        raise UsageError("expected a path, got an empty one: name a file or a folder")
+    return word
 
 
 def keyword_options(
@@ -49,8 +68,9 @@ def keyword_options(
     options = list(options_of(table))
     own = {key: value for key, value in given.items() if value}
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in more.items()}
-    typed = [*words, *mapping_arguments(own, "the arguments", options), *mapping_arguments(plain, place, options)]
-    return options_from(parser.parse(typed), table)
+    typed = [*mapping_arguments(own, "the arguments", options), *mapping_arguments(plain, place, options)]
+    behind = ["--", *words] if words else []  # a word that begins with a dash is no flag
+    return options_from(parser.parse([*typed, *behind]), table)
 
 
 class _RaisingParser(CommandParser):

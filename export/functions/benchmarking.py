@@ -7,7 +7,7 @@ from typing import Any
 from export.benchmark.options import BenchmarkOptions
 from export.benchmark.result import BenchmarkResult
 from export.cli.benchmark import benchmark_and_write
-from export.cli.keyword_options import keyword_options, path_words
+from export.cli.keyword_options import keyword_options, path_word, path_words
 from export.reporter import SILENT, Reporter
 
 
@@ -38,6 +38,6 @@ def benchmark_monitor(
         ExportError: one of its classes for each cause; nothing is written then.
         BundleError: the bundle is damaged.
     """
-    given = {"root": os.fspath(root), "ind": ind, "out": os.fspath(out)}
+    given = {"root": path_word(root), "ind": ind, "out": path_word(out)}
     chosen = keyword_options(BenchmarkOptions, given, options, "the keyword arguments", path_words(bundle))
     return benchmark_and_write(chosen, reporter)

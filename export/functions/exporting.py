@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 from torch import nn
 from torch.utils.data import DataLoader
 
-from export.cli.keyword_options import Paths, keyword_options, path_words
+from export.cli.keyword_options import Paths, keyword_options, path_word, path_words
 from export.errors import UsageError
 from export.frames.arrays import ArraySequence, FrameArrays
 from export.frames.loader_frames import loader_frames
@@ -62,7 +62,7 @@ def export_monitor(
         >>> export.export_monitor(network, "calibration/", out="monitor/", mean=[0.5] * 3, std=[0.25] * 3)  # doctest: +SKIP
     """
     live, ckpt = (None, os.fspath(network)) if isinstance(network, str | os.PathLike) else (network, os.devnull)
-    given = {"ckpt": ckpt, "out": os.fspath(out)}
+    given = {"ckpt": ckpt, "out": path_word(out)}
     if _are_paths(frames):
         if drives is not None:
             raise UsageError(

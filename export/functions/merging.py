@@ -4,7 +4,7 @@
 import os
 from typing import Any
 
-from export.cli.keyword_options import Paths, keyword_options, path_words
+from export.cli.keyword_options import Paths, keyword_options, path_word, path_words
 from export.fleet.fleet_figures import FleetFigures
 from export.fleet.fleet_page import write_fleet
 from export.fleet.merge import Merge, merge_files
@@ -38,6 +38,6 @@ def merge_fleet(
         ExportError: one of its classes for each cause; nothing is written then.
         MediaError: a file of summaries cannot be read.
     """
-    given = {"out": os.fspath(out)}
+    given = {"out": path_word(out)}
     chosen = keyword_options(FleetOptions, given, options, "the keyword arguments", path_words(summaries))
     return write_fleet(chosen, "export.merge_fleet", reporter, merge)

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.cli.keyword_options import Paths, keyword_options, path_words
+from export.cli.keyword_options import Paths, keyword_options, path_word, path_words
 from export.recalibrate import RecalibrationResult, recalibrate
 from export.reporter import SILENT, Reporter
 
@@ -36,6 +36,6 @@ def recalibrate_monitor(
         ExportError: one of its classes for each cause; nothing is written then.
         BundleError: the old bundle is damaged.
     """
-    given = {"frames": path_words(frames), "out": None if out is None else os.fspath(out)}
+    given = {"frames": path_words(frames), "out": None if out is None else path_word(out)}
     chosen = keyword_options(RecalibrationOptions, given, options, "the keyword arguments", path_words(bundle))
     return recalibrate(chosen, reporter)

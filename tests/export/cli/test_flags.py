@@ -307,3 +307,10 @@ def test_options_that_are_not_typed_stand_for_nothing_or_a_promised_default(
     promised = set(DEFAULTS[command].split())
     others = [o for o in options_of(table) if o.name not in promised and not o.is_required and not o.is_switch]
     assert [option.name for option in others if option.default not in (None, (), {})] == []
+
+
+def test_words_behind_two_dashes_are_no_flags() -> None:
+    parser = CommandParser("fleet", "", "")
+    parser.add_options(FleetOptions)
+    options = options_from(parser.parse(["--out", "fleet", "--", "-q.parquet", "--help", "--rate=1"]), FleetOptions)
+    assert options == FleetOptions((Path("-q.parquet"), Path("--help"), Path("--rate=1")), Path("fleet"))

@@ -42,6 +42,30 @@ def test_keywords_of_a_fleet_are_its_options(monkeypatch: pytest.MonkeyPatch) ->
         export.merge_fleet("a/", out="fleet", min_frames=0)
 
 
+def test_paths_that_begin_with_a_dash_are_no_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[Any] = []
+    monkeypatch.setattr(merging, "write_fleet", lambda *arguments: got.append(arguments))
+    export.merge_fleet(["--rate=0.5", "-q.parquet", "--", "x"], out="-fleet")
+    paths = tuple(map(Path, ("--rate=0.5", "-q.parquet", "--", "x")))
+    assert got[0][0] == FleetOptions(paths, Path("-fleet"))
+
+
+@pytest.mark.parametrize(
+    ("summaries", "out", "message"),
+    [
+        (None, "fleet", "expected a path or several, got NoneType: pass text"),
+        (3, "fleet", "expected a path or several, got int"),
+        (["a", None], "fleet", "expected a path, got NoneType: pass text or a Path"),
+        (["a", ""], "fleet", "expected a path, got an empty one: name a file"),
+        ("a", "", "expected a path, got an empty one"),
+        ("a", None, "expected a path, got NoneType"),
+    ],
+)
+def test_what_is_no_path_is_told_as_such(summaries: Any, out: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        export.merge_fleet(summaries, out=out)
+
+
 def test_fleet_is_merged_by_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.fleet.fleet_page.render_fleet", lambda _, command: command)  # no charts
     write_summaries([summary_of(drawn_frames(0, 200))], tmp_path / "one.parquet")
