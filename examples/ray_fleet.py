@@ -55,9 +55,8 @@ def merge_over(ray: Any, files_a_task: int, paths: Sequence[Path], out: Path, re
         if tasks:
             try:
                 waiting = list(reporter.progress(map(ray.get, waiting), f"{len(tasks)} tasks", len(waiting)))
-            except LsoodError:
-                ray.wait(tasks, num_returns=len(tasks))  # the others write into the folder, which goes now
-                raise
+            finally:  # where one failed, or somebody pressed Ctrl-C, others still write into the folder, which goes then
+                ray.wait(tasks, num_returns=len(tasks))
         return merge_group([Path(path) for path in waiting], out)
 
 

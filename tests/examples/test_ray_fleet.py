@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_ray_fleet_over_tasks_equals_the_command(
     assert fleet_command([*files, *NEEDS, "--out", str(out), "--quiet"]) == 0
     monkeypatch.setitem(sys.modules, "ray", ray)
     assert module.main([*files, *NEEDS, "--files-a-task", "2", "--out", str(tmp_path / "ray")]) == 0
-    assert ray.tasks == 6 + 3 + 2
+    assert ray.tasks == ray.waited == 6 + 3 + 2
     same_fleet(tmp_path / "ray", out)
     assert json.loads((out / "fleet.json").read_text())["files"] == 11
     assert "4 vehicles on 1 day, 1 camera: 4 daily summaries from 11 files." in capsys.readouterr().out
@@ -65,6 +66,32 @@ def test_ray_fleet_refuses_in_words_and_leaves_nothing(
             module.main([*words, "--out", str(out)])
         assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["summaries"]
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("a worker died"), KeyboardInterrupt()])
+def test_folder_of_the_tasks_goes_when_all_of_them_have_ended(
+    files: list[str], tmp_path: Path, error: BaseException | None
+) -> None:
+    module, ray = load_example("ray_fleet"), RayStandIn()
+    given, waited_with = ray.get, list[bool]()
+
+    def get(result: Any) -> Any:
+        if error is not None:
+            raise error
+        return given(result)
+
+    def wait(results: Any, num_returns: int) -> None:
+        waited_with.append(num_returns == len(results) == ray.tasks and any(tmp_path.glob(".merged.parquet.*")))
+
+    ray.get, ray.wait = get, wait
+    paths = [Path(file) for file in files]
+    if error is None:
+        assert module.merge_over(ray, 3, paths, tmp_path / "merged.parquet") == 4
+    else:
+        with pytest.raises(type(error)):
+            module.merge_over(ray, 3, paths, tmp_path / "merged.parquet")
+    assert waited_with == [True]
+    assert not any(tmp_path.glob(".merged.parquet.*"))
 
 
 @pytest.mark.timeout(900)
