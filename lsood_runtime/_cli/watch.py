@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
         watch = _Watch(monitor, stream, outputs, options)
         try:
             with outputs:
-                say(_describe_start(source_count(sources), rule))
+                say(*_describe_start(source_count(sources), rule))
                 if falls is not None:
                     say(describe_rule(falls, f"alarm of the {quality_name(monitor.manifest.answers)}"))
                 if options.min_quality is not None:
@@ -189,11 +189,12 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(bool(watch.onsets or watch.quality_onsets), bool(reader.failures), outputs.failed)
 
 
-def _describe_start(sources: int, rule: AlarmRule) -> str:
+def _describe_start(sources: int, rule: AlarmRule) -> tuple[str, str]:
+    """Two lines."""
     return (
         f"watching {counted(sources, 'source')}; an alarm comes at most "
-        f"{counted(rule.delay_frames, 'out-of-distribution frame')} after a shift ({rule.delay_s:.2g} s)\n"
-        f"{describe_rule(rule)}"
+        f"{counted(rule.delay_frames, 'out-of-distribution frame')} after a shift ({rule.delay_s:.2g} s)",
+        describe_rule(rule),
     )
 
 

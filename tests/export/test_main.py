@@ -69,4 +69,7 @@ def test_main_without_words_asks_for_what_an_export_needs(
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2
-    assert "required: --ckpt, --frames, --out" in capsys.readouterr().err
+    told = (
+        "expected --ckpt, --frames and --out, got none of them: name them, as in python -m export --ckpt runs/best.ckpt"
+    )
+    assert told in capsys.readouterr().err
