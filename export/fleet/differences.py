@@ -86,8 +86,12 @@ def named(compared: Sequence[tuple[Population, Sequence[FigureTests]]], rate: fl
     """
     found: list[FleetDifference] = []
     for kind in KINDS:
-        of_kind = [(population, [each for each in parts if each.kind == kind]) for population, parts in compared]
-        tables = [np.stack([each.p_values for each in parts]) for _, parts in of_kind if parts]
+        of_kind = [
+            (population, own)
+            for population, parts in compared
+            if (own := [each for each in parts if each.kind == kind])
+        ]
+        tables = [np.stack([each.p_values for each in parts]) for _, parts in of_kind]
         of_units = [_simes(table) for table in tables]
         tested = np.concatenate([units[np.isfinite(units)] for units in of_units] or [np.empty(0)])
         if not len(tested):
@@ -95,9 +99,7 @@ def named(compared: Sequence[tuple[Population, Sequence[FigureTests]]], rate: fl
         adjusted = false_discovery_control(tested)
         level = rate * float(np.mean(adjusted <= rate))
         of_populations = iter(adjusted)
-        for (population, parts), table, units in zip(
-            [each for each in of_kind if each[1]], tables, of_units, strict=True
-        ):
+        for (population, parts), table, units in zip(of_kind, tables, of_units, strict=True):
             for place in np.argwhere(np.isfinite(units)):
                 q_value, row, column = float(next(of_populations)), int(place[0]), int(place[1])
                 if q_value > rate:
