@@ -22,6 +22,7 @@ from export.errors import ConversionError
 from export.layers.stochastic import recognise
 from export.sampling.capture_errors import FixedBatch, capture_error
 from export.sampling.full_precision import refuse_bfloat16
+from export.sampling.in_place import without_writes
 from export.sampling.python_state import state_put_back
 from export.source_lines import noted_frame, place
 
@@ -92,8 +93,7 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str], obser
         with _quiet(), torch.no_grad(), state_put_back(network), fixed.watched():
             marked = _Marked(network, taps, observed).eval()
             program = torch.export.export(marked, (frames,), strict=False, dynamic_shapes=({0: batch},))
-            if any(_writes(node) for node in program.graph.nodes):
-                program = program.run_decompositions({})
+            program = without_writes(program)
             module = program.module(check_guards=False)
     except Exception as error:  # torch.export raises errors of many types
         raise capture_error(error, network, fixed) from error
@@ -157,10 +157,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
-
-
-def _writes(node: fx.Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
 def _is_random(node: fx.Node) -> bool:

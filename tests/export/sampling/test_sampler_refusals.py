@@ -49,7 +49,7 @@ class SeveralOutputs(NoDropout):
     [
         (ByValue(), "can follow with a free batch.*torch.where in place of `if`"),
         (ByLength(), "can follow with a free batch.*not len"),
-        (AlwaysRandom(), "without randomness in evaluation mode, it calls aten.native_dropout"),
+        (AlwaysRandom(), "without randomness in evaluation mode, it calls aten.dropout"),
         (SeveralOutputs(), "one tensor of logits"),
     ],
 )
