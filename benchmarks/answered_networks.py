@@ -189,6 +189,8 @@ def _random_answers(who: Subject, samples: int, answers: frozenset[str]) -> Fitt
             every,
             cell_columns=every.cell_columns if CAUSE in answers else None,
             cells=every.cells if CAUSE in answers else None,
+            picture_columns=every.picture_columns if CAUSE in answers else None,
+            typicality=every.typicality if CAUSE in answers else None,
             far_columns=every.far_columns if tells else None,
             far_cells=every.far_cells if tells else None,
             quality_columns=every.quality_columns if QUALITY in answers else None,

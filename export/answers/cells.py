@@ -15,6 +15,7 @@ lines lie further from their mean than clean ones.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +141,50 @@ class FittedCells:
         return replace(self, temperature=temperature, log_prior=prior - logsumexp(prior))
 
 
+@dataclass(frozen=True, eq=False)
+class CellMeans:
+    """N frames around the means of their cells.
+
+    Attributes:
+        spread: ``(D,)`` standard deviation of each column within cells; means and rest are in this unit.
+        means: ``(C, D)`` of the cells.
+        rest: ``(N, D)`` differences of the frames from them.
+        cell: ``(N,)`` int64, of each frame.
+        cause: ``(C,)`` int64, place of the cell's kind among the names.
+        level: ``(C,)`` int64, severity.
+        freedom: N less C.
+    """
+
+    spread: Rows
+    means: Rows
+    rest: Rows
+    cell: Numbers
+    cause: Numbers
+    level: Numbers
+    freedom: int
+
+    @classmethod
+    def of(cls, columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: Sequence[str]) -> Self:
+        """The means of ``(N, D)`` columns; kind, severity and names as :func:`fit_cells` takes them.
+
+        Raises:
+            ValueError: no more frames than cells.
+        """
+        places = np.array([names.index(name) for name in kind])
+        cells, cell = np.unique(np.column_stack([places, severity]), axis=0, return_inverse=True)
+        cell = cell.ravel()
+        freedom = len(columns) - len(cells)
+        if freedom < 1:
+            raise ValueError(f"expected more frames than cells, got {len(columns)} and {len(cells)}: fit more frames")
+        means = np.zeros((len(cells), columns.shape[1]))
+        np.add.at(means, cell, columns)
+        means /= np.bincount(cell)[:, None]
+        rest = columns - means[cell]
+        spread = np.maximum(np.sqrt((rest**2).sum(axis=0) / freedom), _LEAST_SPREAD)
+        cause, level = cells.T.astype(np.int64)
+        return cls(spread, means / spread, rest / spread, cell, cause, level, freedom)
+
+
 def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: Sequence[str]) -> FittedCells:
     """Fit the Gaussians, with temperature 1, size 1 and the same prior for each cell.
 
@@ -153,29 +198,18 @@ def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: S
     Raises:
         ValueError: no more frames than cells.
     """
-    places = np.array([names.index(name) for name in kind])
-    cells, cell = np.unique(np.column_stack([places, severity]), axis=0, return_inverse=True)
-    cell = cell.ravel()
-    freedom = len(columns) - len(cells)
-    if freedom < 1:
-        raise ValueError(f"expected more frames than cells, got {len(columns)} and {len(cells)}: fit more frames")
-    means = np.zeros((len(cells), columns.shape[1]))
-    np.add.at(means, cell, columns)
-    means /= np.bincount(cell)[:, None]
-    rest = columns - means[cell]
-    spread = np.maximum(np.sqrt((rest**2).sum(axis=0) / freedom), _LEAST_SPREAD)
-    rest /= spread
-    directions, precision = _leading(rest.T @ rest / freedom, min(DIRECTIONS, freedom))
+    cells = CellMeans.of(columns, kind, severity, names)
+    directions, precision = _leading(cells.rest.T @ cells.rest / cells.freedom, min(DIRECTIONS, cells.freedom))
     fitted = FittedCells(
-        spread,
+        cells.spread,
         directions,
         precision,
-        means / spread,
-        cells[:, 0].astype(np.int64),
-        cells[:, 1].astype(np.int64),
-        np.zeros(len(cells)),
+        cells.means,
+        cells.cause,
+        cells.level,
+        np.zeros(len(cells.means)),
         1.0,
-        np.ones(len(cells)),
+        np.ones(len(cells.means)),
         tuple(names),
     )
     return fitted.with_prior(1.0, 0.0)

@@ -23,6 +23,7 @@ from export.answers.maps import FittedMap
 from export.answers.quality import FittedQuality
 from export.answers.rows import DegradedRows, PatchedRows
 from export.answers.tiles import FittedTiles
+from export.answers.typicality import FittedTypicality
 from export.errors import CalibrationError
 from export.features.key import PICTURE, PICTURE_SPREAD, Aggregate, FeatureKey, FeatureKind
 from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, TILES, AnswersRecord
@@ -46,6 +47,8 @@ class FittedAnswers:
         keys: features that are read.
         cell_columns: of which cause and severity are told; None where they are not.
         cells: tell them; None where they are not told.
+        picture_columns: of which it is told whether a frame is typical of its cause; None where no cause is told.
+        typicality: tells it; None where no cause is told.
         far_columns: of which the novelty is told as well; None where neither cause nor quality is.
         far_cells: tell it, with ``cells``; None where it is not told, and ``cells`` itself where these read the same columns.
         quality_columns: of which the quality is told; None where it is not.
@@ -58,6 +61,8 @@ class FittedAnswers:
     keys: tuple[FeatureKey, ...]
     cell_columns: StandardisedColumns | None = None
     cells: FittedCells | None = None
+    picture_columns: StandardisedColumns | None = None
+    typicality: FittedTypicality | None = None
     far_columns: StandardisedColumns | None = None
     far_cells: FittedCells | None = None
     quality_columns: StandardisedColumns | None = None
@@ -83,8 +88,11 @@ class FittedAnswers:
         novelty = self.far_cells.novelty(self.far_columns(values))
         if self.cells is not None and self.cell_columns is not None:
             columns = self.cell_columns(values)
-            novelty = np.maximum(novelty, self.cells.novelty(columns))
+            if self.cells is not self.far_cells:
+                novelty = np.maximum(novelty, self.cells.novelty(columns))
             answers[CAUSES] = self.cells.causes(columns)
+            if self.typicality is not None and self.picture_columns is not None:
+                answers[CAUSES] = self.typicality(answers[CAUSES], self.picture_columns(values))
             answers[SEVERITY] = self.cells.severities(columns)
         answers[NOVELTY] = novelty
         if self.quality is not None and self.quality_columns is not None:
@@ -175,7 +183,8 @@ def fit_answers(
         rows, names, tap_layers, drive_folds(rows, FOLDS, seed), tells_cause=tells_cause
     )
     near, further = cell_columns(rows.values), far_columns(rows.values)
-    causes = fit_causes(rows, near, names, told, further, far)
+    picture_columns = fit_columns(rows.values, _cause_keys(keys, tap_layers)[0], clean, CELL_COLUMNS)
+    causes = fit_causes(rows, near, names, told, further, far, picture_columns(rows.values))
     quality_columns = quality = quality_record = None
     if QUALITY_ANSWER in which:
         quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
@@ -210,6 +219,8 @@ def fit_answers(
         keys=read,
         cell_columns=cell_columns if tells_cause else None,
         cells=causes.cells if tells_cause else None,
+        picture_columns=picture_columns if tells_cause else None,
+        typicality=causes.typicality if tells_cause else None,
         far_columns=far_columns,
         far_cells=causes.far_cells,
         quality_columns=quality_columns,

@@ -3,7 +3,8 @@
 
 Causes are told of the features that tell them best, which may be few. How far a frame is from everything seen is told of them
 and of all features together, by whichever is further: what looks like a cause in a few features may look like none in others.
-Both distances are in a unit that the same share of frames left out exceeds.
+Both distances are in a unit that the same share of frames left out exceeds. A cause is probable only where the picture is
+typical of it, within a distance that the same share of the frames of each kind keeps.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from export.answers.cells import FittedCells, KindAtSeverity, fit_cells
 from export.answers.columns import Rows
 from export.answers.left_out import left_out_drives
 from export.answers.rows import DegradedRows
+from export.answers.typicality import NO_LIMIT, FittedTypicality, fit_typicality, typical
 from lsood_runtime.offline import CauseRecord
 
 COVERAGE = 0.95
@@ -25,6 +27,9 @@ COVERAGE = 0.95
 
 KNOWN = 0.99
 """Share of the frames left out that the limit of novelty calls known."""
+
+TYPICAL = 0.995
+"""Share of the frames left out of each kind that keep its limit: all of them, of fewer than 399."""
 
 CLEAN_KEPT = 0.98
 """Share of the clean frames left out to which ``none`` is to be the most probable cause."""
@@ -34,6 +39,9 @@ SIZE_PRIOR = 10
 
 _MOST_SET_THRESHOLD = 0.5
 """One cause of such a probability is always told."""
+
+_LEAST_SET_THRESHOLD = 1.25
+"""In units of the probability that each cause has where nothing is known: a cause of this one is never told."""
 
 _LEAST_SHARE = 1e-12
 _HOTTEST = 7.0
@@ -81,6 +89,7 @@ class CalibratedCauses:
     Attributes:
         cells: fitted on all rows; they tell cause and severity, and of the novelty the part that their features see.
         far_cells: fitted on all rows, of all features; ``cells`` itself where causes are told of all of them.
+        typicality: fitted on all rows; it takes the probability of causes that the picture is not typical of.
         sizes: of ``cells``.
         far_sizes: of ``far_cells``.
         novelty_limit: above which nothing is known.
@@ -89,6 +98,7 @@ class CalibratedCauses:
 
     cells: FittedCells
     far_cells: FittedCells
+    typicality: FittedTypicality
     sizes: Sizes
     far_sizes: Sizes
     novelty_limit: float
@@ -122,8 +132,9 @@ def fit_causes(
     judged: JudgedCells,
     far_columns: Rows,
     far: JudgedCells,
+    picture: Rows,
 ) -> CalibratedCauses:
-    """Fit the cells on all rows, and limit, sizes and set of causes by rows whose drives were left out.
+    """Fit the cells on all rows, and limits, sizes and set of causes by rows whose drives were left out.
 
     What the record tells of frames is of drives that were left out of these settings as well, in turn.
 
@@ -134,8 +145,12 @@ def fit_causes(
         judged: by :func:`judge_cells` of these columns.
         far_columns: ``(N, E)``, of all features.
         far: by :func:`judge_cells` of those, with the same folds; ``judged`` itself where they are the same columns.
+        picture: ``(N, P)``, of which it is told whether a frame is typical of its cause.
     """
-    pairs = list(zip(judged.parts, far.parts, strict=True))
+    pairs = [
+        (part, further, _from_kinds(rows, picture, names, part.rows))
+        for part, further in zip(judged.parts, far.parts, strict=True)
+    ]
     settings = _settings(pairs, rows, names, judged.temperature)
     order = np.concatenate([part.rows for part in judged.parts])
     left_out = [
@@ -166,26 +181,44 @@ def fit_causes(
     cells = far_cells = cells.with_sizes(settings.sizes)
     if far is not judged:
         far_cells = fit_cells(far_columns, rows.kind, rows.severity, names).with_sizes(settings.far_sizes)
-    return CalibratedCauses(cells, far_cells, settings.sizes, settings.far_sizes, settings.limit, record)
+    typicality = fit_typicality(picture, rows.kind, rows.severity, names)
+    return CalibratedCauses(
+        cells,
+        far_cells,
+        typicality.with_limits(settings.typical_limits, judged.temperature),
+        settings.sizes,
+        settings.far_sizes,
+        settings.limit,
+        record,
+    )
+
+
+def _from_kinds(rows: DegradedRows, picture: Rows, names: tuple[str, ...], left_out: NDArray[np.int64]) -> Rows:
+    """Squared distances ``(n, 1 + K)`` of rows from the kinds, by a fit on all others."""
+    fitted = np.ones(len(rows), bool)
+    fitted[left_out] = False
+    kinds = fit_typicality(picture[fitted], rows.kind[fitted], rows.severity[fitted], names)
+    return kinds.distances(picture[left_out])
 
 
 @dataclass(frozen=True, eq=False)
 class _Settings:
-    """What frames that were left out of the cells' fit set: prior of the clean cell, sizes, limit and set of causes."""
+    """What frames that were left out of the fits set: prior of the clean cell, sizes, limits and set of causes."""
 
     none: float
     sizes: Sizes
     far_sizes: Sizes
     limit: float
+    typical_limits: Rows
     threshold: float
 
 
-_Pair = tuple[_Judged, _Judged]
-"""Of the same frames: by the cells that tell the causes, and by those of all features."""
+_Part = tuple[_Judged, _Judged, Rows]
+"""Of the same frames: by the cells that tell the causes, by those of all features, and their distances from the kinds."""
 
 
-def _settings(pairs: Sequence[_Pair], rows: DegradedRows, names: tuple[str, ...], temperature: float) -> _Settings:
-    parts, far = [part for part, _ in pairs], [part for _, part in pairs]
+def _settings(pairs: Sequence[_Part], rows: DegradedRows, names: tuple[str, ...], temperature: float) -> _Settings:
+    parts, far, from_kinds = (list(column) for column in zip(*pairs, strict=True))
     order = np.concatenate([part.rows for part in parts])
     truth = np.array([names.index(name) for name in rows.kind[order]])
     none, sizes, far_sizes = (
@@ -193,18 +226,30 @@ def _settings(pairs: Sequence[_Pair], rows: DegradedRows, names: tuple[str, ...]
         _sizes(parts, rows),
         _sizes(far, rows),
     )
+    distances, place = np.concatenate(from_kinds), np.arange(len(truth))
+    limits = _typical_limits(distances[place, truth], truth, len(names))
     shares = np.exp(np.concatenate([part.log_causes(temperature, none) for part in parts]))
+    shares = typical(shares, distances, limits, temperature)
     near, further = (
         np.concatenate([part.cells.with_sizes(some).novelty_at(part.distances) for part in each])
         for each, some in ((parts, sizes), (far, far_sizes))
     )
     unit = _upper(near, KNOWN) / _upper(further, KNOWN)
     sizes = {cell: size * unit**2 for cell, size in sizes.items()}
-    threshold = min(_lower(shares[np.arange(len(truth)), truth], COVERAGE), _MOST_SET_THRESHOLD)
-    return _Settings(none, sizes, far_sizes, _upper(np.maximum(near / unit, further), KNOWN), threshold)
+    threshold = min(_lower(shares[place, truth], COVERAGE), _MOST_SET_THRESHOLD)
+    threshold = max(threshold, _LEAST_SET_THRESHOLD / len(names))
+    return _Settings(none, sizes, far_sizes, _upper(np.maximum(near / unit, further), KNOWN), limits, threshold)
 
 
-def _each_without(pairs: Sequence[_Pair]) -> list[tuple[_Pair, list[_Pair]]]:
+def _typical_limits(own: Rows, truth: NDArray[np.int64], causes: int) -> Rows:
+    """Squared distance of each cause that nearly all frames of it keep; any of a cause that no frame is of."""
+    limits = np.full(causes, NO_LIMIT)
+    for place in np.unique(truth):
+        limits[place] = _upper(own[truth == place], TYPICAL)
+    return limits
+
+
+def _each_without(pairs: Sequence[_Part]) -> list[tuple[_Part, list[_Part]]]:
     """Each part with the others: what the figures are of has set nothing that they depend on but the temperature."""
     return [(pair, [other for other in pairs if other is not pair]) for pair in pairs]
 
@@ -218,9 +263,10 @@ class _Told:
     known: NDArray[np.bool_]
 
     @classmethod
-    def of_part(cls, pair: _Pair, columns: Rows, temperature: float, settings: _Settings) -> Self:
-        part, far = pair
+    def of_part(cls, pair: _Part, columns: Rows, temperature: float, settings: _Settings) -> Self:
+        part, far, from_kinds = pair
         shares = np.exp(part.log_causes(temperature, settings.none))
+        shares = typical(shares, from_kinds, settings.typical_limits, temperature)
         severity = part.cells.with_prior(temperature, settings.none).severities(columns[part.rows])
         novelty = np.maximum(
             part.cells.with_sizes(settings.sizes).novelty_at(part.distances),

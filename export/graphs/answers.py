@@ -12,6 +12,7 @@ from export.answers.columns import Rows, StandardisedColumns
 from export.answers.fit import FittedAnswers
 from export.answers.perceptron import Perceptron
 from export.answers.quality import FittedQuality
+from export.answers.typicality import FittedTypicality
 from export.features.key import FeatureKey
 from export.graphs.anomaly_map import add_anomaly_map
 from export.graphs.class_confidence import add_class_confidence
@@ -73,7 +74,12 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
             _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, widths, "outer"), novelty)
             outputs[QUALITY] = ["batch", 3]
         if fitted.cells is not None:
-            _causes(graph, fitted.cells, linear, told)
+            shares = _causes(graph, fitted.cells, linear, told)
+            if fitted.typicality is not None and fitted.picture_columns is not None:
+                columns, _ = _columns(graph, fitted.picture_columns, widths, "picture_columns")
+                shares = _typical(graph, fitted.typicality, shares, columns)
+            places = graph.constant("causes/places", np.arange(len(fitted.cells.names)))
+            graph.add("Gather", [shares, places], CAUSES, axis=1)
             outputs |= {CAUSES: ["batch", len(fitted.cells.names)], SEVERITY: ["batch"]}
     if fitted.tiles is not None:
         add_tile_abnormality(graph, fitted.tiles, _NOUGHT, _ONE)
@@ -149,8 +155,8 @@ def _distances(graph: NodeList, cells: FittedCells, columns: str, name: str) -> 
     return linear, graph.add("ReduceMin", [each, _AXIS], f"{name}/least", keepdims=1)
 
 
-def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> None:
-    """Probabilities of the causes, and the severity."""
+def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> str:
+    """Probabilities of the causes, filled up, and the severity."""
     halves = graph.constant("causes/halves", np.array(-0.5 / cells.temperature))
     logits = graph.add("Mul", [linear, halves], "causes/halved")
     logits = graph.add(
@@ -162,11 +168,48 @@ def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> No
     total = graph.add("ReduceSum", [powers, _AXIS], "causes/total", keepdims=1)
     shares = graph.add("Div", [powers, total], "causes/cells")
     shares = graph.add("Add", [shares, finite], "causes/shares")
-    graph.product(shares, _filled(cells.causes_of_cells.T).T, CAUSES)
     severity = graph.product(shares, _filled(cells.severity[None]).T, "severity/mean")
     worst = graph.constant("severity/worst", np.array(LARGEST_SEVERITY))
     severity = graph.add("Clip", [severity, _NOUGHT, worst], "severity/clipped")
     graph.add("Squeeze", [graph.add("Add", [severity, finite], "severity/column"), _AXIS], SEVERITY)
+    return graph.product(shares, _filled(_filled(cells.causes_of_cells).T).T, "causes/of_cells")
+
+
+def _typical(graph: NodeList, fitted: FittedTypicality, shares: str, columns: str) -> str:
+    """Probabilities of the causes ``(B, K)``, filled up, from those without regard to how typical of them the frame is."""
+    width, kinds = len(fitted.spread), len(fitted.roots)
+    wide, many = width + -width % _LANES, kinds + -kinds % _LANES
+    cells = [np.flatnonzero(fitted.cause == place) for place in range(kinds)]
+    slots = max(map(len, cells)) + -max(map(len, cells)) % _LANES
+    roots, slopes = np.zeros((many, wide, wide)), np.zeros((many, slots, wide))
+    offsets, limits = np.full((many, slots), _FAR), np.zeros((1, many))
+    limits[0, :kinds] = fitted.limits
+    for place, own in enumerate(cells):
+        along = fitted.means[own] @ fitted.roots[place]
+        roots[place, :width, :width] = fitted.roots[place]
+        slopes[place, : len(own), :width] = -2 * along @ fitted.roots[place].T
+        offsets[place, : len(own)] = (along**2).sum(axis=1)
+    spread = graph.constant("typical/spread", _filled(fitted.spread[None], 1.0))
+    y = graph.add("Div", [columns, spread], "typical/y")
+    last = graph.constant("typical/last", np.array([2], np.int64))
+    along = graph.product(y, roots.transpose(1, 0, 2).reshape(wide, -1), "typical/along")
+    shape = graph.constant("typical/kinds", np.array([0, many, wide], np.int64))
+    along = graph.add("Reshape", [along, shape], "typical/along_kinds")
+    length = graph.add("ReduceSumSquare", [along, last], "typical/length", keepdims=0)
+    linear = graph.product(y, slopes.reshape(-1, wide).T, "typical/linear")
+    linear = graph.add("Add", [linear, graph.constant("typical/offsets", offsets.reshape(1, -1))], "typical/rest")
+    shape = graph.constant("typical/slots", np.array([0, many, slots], np.int64))
+    nearest = graph.add("Reshape", [linear, shape], "typical/rest_kinds")
+    nearest = graph.add("ReduceMin", [nearest, last], "typical/nearest", keepdims=0)
+    squared = graph.add("Max", [graph.add("Add", [length, nearest], "typical/sum"), _NOUGHT], "typical/squared")
+    beyond = graph.add("Sub", [squared, graph.constant("typical/limits", limits)], "typical/beyond")
+    halves = graph.constant("typical/halves", np.array(0.5 / fitted.temperature))
+    odds = graph.add("Exp", [graph.add("Mul", [beyond, halves], "typical/halved")], "typical/odds")
+    against = graph.add("Add", [odds, _ONE], "typical/against")
+    kept = graph.add("Div", [shares, against], "typical/kept")
+    left = graph.add("Sub", [_ONE, graph.add("ReduceSum", [kept, _AXIS], "typical/total", keepdims=1)], "typical/left")
+    each = graph.add("Mul", [left, graph.constant("typical/each", np.array(1 / kinds))], "typical/share")
+    return graph.add("Add", [kept, each], "typical/causes")
 
 
 def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, novelty: str) -> None:

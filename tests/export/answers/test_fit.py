@@ -49,6 +49,17 @@ def test_fit_answers_tells_causes_of_those_features_alone_that_help(noise: Featu
     assert set(answers.far_columns.keys) <= set(answers.keys)
 
 
+def test_answers_tell_by_the_picture_whether_a_frame_is_typical_of_its_cause() -> None:
+    rows, new = draw_rows(0), draw_rows(1, 2)
+    answers = fitted(rows, frozenset({"cause"}))
+    assert answers.picture_columns is not None
+    assert answers.picture_columns.keys == (PICTURE,)
+    elsewhere = dict(new.values) | {PICTURE: new.values[PICTURE] + 50 * rows.values[PICTURE].std(axis=0)}
+    np.testing.assert_allclose(answers.outputs(elsewhere)["causes"], 1 / (1 + len(KINDS)), rtol=1e-6)
+    assert answers.record.cause is not None
+    assert answers.record.cause.set_threshold > 1 / (1 + len(KINDS))
+
+
 def test_answers_on_new_drives_tell_cause_severity_and_quality() -> None:
     answers, new = fitted(draw_rows(0, 12)), draw_rows(1, 12)
     outputs = answers.outputs(new.values)
