@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Console output of the commands: stages and progress on stderr, errors in one line, exit codes by cause."""
 
+import gc
 import logging
 import sys
 import traceback
@@ -18,6 +19,9 @@ from lsood_runtime import LsoodError
 from lsood_runtime.offline import keep_matplotlib_out_of_home, one_line, printable
 
 T = TypeVar("T")
+
+_NEW_OBJECTS = 50_000
+"""Between two looks for objects that nothing reads any more: a conversion makes millions, and keeps most to its end."""
 
 EXIT_CODES = """\
 exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed or fewer
@@ -87,6 +91,7 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
     """Do the work and give the exit code; an error of this package becomes one line on stderr."""
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, stream=sys.stderr)
     keep_matplotlib_out_of_home()  # libraries of the export import it too
+    gc.set_threshold(_NEW_OBJECTS)
     try:
         with errors_told_as_the_stop(), refuse_exit(ExportError, "the code that a command runs"):
             work(ConsoleReporter(options.quiet))

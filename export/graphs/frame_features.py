@@ -6,9 +6,10 @@ Their graphs depend on nothing but shapes, so that :mod:`export.graphs.segmentat
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx
 import torch
-from onnx import ModelProto, ValueInfoProto, helper
+from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from export.features.key import PICTURE, PICTURE_SPREAD, FeatureKey
@@ -18,6 +19,8 @@ from export.graphs.picture_features import PictureFeatures
 from export.graphs.picture_spread import PictureSpread
 
 PICTURE_KEYS = (PICTURE, PICTURE_SPREAD)
+MANY_FRAMES = 1_000_003
+"""Frames that graphs of features are converted for: a prime, so that no size of a frame is a multiple of it."""
 
 
 class FeaturesOfPicture(nn.Module):
@@ -56,6 +59,37 @@ class FeaturesOfOutput(nn.Module):
         of_output = OutputFeatures(logits)
         classes = [of_output.classes.to(torch.uint8)] if self.classes else []
         return *classes, *(of_output[key] for key in self.keys)
+
+
+def with_free_batch(model: ModelProto) -> ModelProto:
+    """Let a graph that was converted for ``MANY_FRAMES`` take any number of them.
+
+    torch follows a module in half of the time where the batch is a number and no symbol.
+
+    Args:
+        model: whose every value has the batch first, or nowhere; it is changed.
+
+    Raises:
+        ValueError: something else than the first dimension of a value and of a shape depends on the batch.
+    """
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Reshape" and node.input[1] in constants:
+            shape = numpy_helper.to_array(constants[node.input[1]])
+            if shape[:1] == MANY_FRAMES:
+                free = np.array([-1, *shape[1:]], np.int64)
+                constants[node.input[1]].CopyFrom(numpy_helper.from_array(free, node.input[1]))
+    values = [*graph.input, *graph.output, *graph.value_info]
+    for dim in (value.type.tensor_type.shape.dim[0] for value in values if value.type.tensor_type.shape.dim):
+        if dim.dim_value == MANY_FRAMES:
+            dim.dim_param = "batch"
+    sizes = [dim.dim_value for value in values for dim in value.type.tensor_type.shape.dim]
+    whole = [tensor for tensor in constants.values() if tensor.data_type == TensorProto.INT64]
+    sizes += [int(size) for tensor in whole for size in numpy_helper.to_array(tensor).flat]
+    if bound := [size for size in sizes if size and size % MANY_FRAMES == 0]:
+        raise ValueError(f"expected a batch that is first in every value, got a size of {bound[0]}: keep it first")
+    return model
 
 
 def joined(inner: ModelProto, parts: Sequence[ModelProto], outputs: Sequence[str]) -> ModelProto:

@@ -17,7 +17,14 @@ from export.errors import ConversionError, first_line
 from export.features.key import FeatureKey
 from export.graphs.detector import OPSET
 from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
-from export.graphs.frame_features import PICTURE_KEYS, FeaturesOfOutput, FeaturesOfPicture, joined
+from export.graphs.frame_features import (
+    MANY_FRAMES,
+    PICTURE_KEYS,
+    FeaturesOfOutput,
+    FeaturesOfPicture,
+    joined,
+    with_free_batch,
+)
 from export.graphs.network_output import as_logits
 from export.graphs.noise import NoiseSource
 from export.graphs.operator_replacements import ORIGINS, REPLACEMENTS
@@ -183,14 +190,14 @@ def segmentation_graph(
     inner = _converted(network.inner, (frames, *uniform), names, network.inner.outputs)
     shapes = output_shapes(inner)
     parts = [
-        _feature_graph(name, shapes[name], part.keys, classes=SEGMENTATION in part.outputs)
+        feature_graph(name, shapes[name], part.keys, classes=SEGMENTATION in part.outputs)
         for name, part in network.readers
     ]
     return joined(inner, parts, network.outputs)
 
 
 @lru_cache(maxsize=64)
-def _feature_graph(name: str, shape: tuple[int, ...], keys: tuple[FeatureKey, ...], *, classes: bool) -> ModelProto:
+def feature_graph(name: str, shape: tuple[int, ...], keys: tuple[FeatureKey, ...], *, classes: bool) -> ModelProto:
     """Graph of features that no network changes, which takes as long to convert as a small network: once for each shape.
 
     Args:
@@ -200,25 +207,33 @@ def _feature_graph(name: str, shape: tuple[int, ...], keys: tuple[FeatureKey, ..
         classes: whether the most likely classes come first.
     """
     part = FeaturesOfPicture(keys) if name == PIXELS else FeaturesOfOutput(keys, classes=classes)
-    model = _converted(part, (torch.zeros(2, *shape),), [name], part.outputs)
+    frames = torch.zeros(1, *shape).expand(MANY_FRAMES, *shape)  # as much memory as one
+    model = with_free_batch(_converted(part, (frames,), [name], part.outputs, free_batch=False))
     return onnx.compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False)
 
 
 def _converted(
-    network: nn.Module, inputs: tuple[Tensor, ...], names: Sequence[str], outputs: Sequence[str]
+    network: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    free_batch: bool = True,
 ) -> ModelProto:
-    """Convert a module to ONNX with a free batch.
+    """Convert a module to ONNX.
 
     Args:
         network: what to convert.
-        inputs: two rows of each.
+        inputs: two rows of each, or as many as the batch has where it is not free.
         names: of the inputs.
         outputs: names of the outputs.
+        free_batch: whether any number of rows can be given.
 
     Raises:
         ConversionError: an operator has no ONNX form, or the control flow cannot be followed.
     """
     batch = {0: torch.export.Dim("batch", min=1)}
+    shapes = (batch, (batch,) * len(inputs[1:])) if inputs[1:] else (batch,)  # frame, *noise
     # One line for each torchvision operator that is not there: the network does not use them.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
@@ -231,7 +246,7 @@ def _converted(
                 opset_version=OPSET,
                 input_names=names,
                 output_names=outputs,
-                dynamic_shapes=(batch, (batch,) * len(inputs[1:])) if inputs[1:] else (batch,),  # frame, *noise
+                dynamic_shapes=shapes if free_batch else None,
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:

@@ -12,27 +12,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 from scipy.stats import entropy as shannon
-from torch import Tensor, nn
+from torch import nn
 
 from export.features.key import OUTPUT_FEATURES, OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
 from export.graphs.evaluation_outputs import map_features
+from export.graphs.monitor_forms import cpu_session
 from export.graphs.output_features import GRID_PIXELS, OutputFeatures, grid_stride
+from export.graphs.segmentation import feature_graph
 from export.layers.channel_moments import MIN_DEVIATION
-from tests.export.module_sessions import module_session
 
 Arrays = dict[FeatureKey, NDArray[np.float32]]
 CLASSES = 5
 
 
-class AllFeatures(nn.Module):
-    def forward(self, logits: Tensor) -> tuple[Tensor, ...]:
-        features = OutputFeatures(logits)
-        return tuple(features[key] for key in OUTPUT_FEATURES)
-
-
 @cache
 def session(height: int, width: int) -> ort.InferenceSession:
-    return module_session(AllFeatures(), (CLASSES, height, width), "logits", list(map(str, OUTPUT_FEATURES)))
+    return cpu_session(feature_graph("logits", (CLASSES, height, width), OUTPUT_FEATURES, classes=False))
 
 
 def in_onnx_runtime(logits: NDArray[np.float32]) -> Arrays:
@@ -130,7 +125,7 @@ def test_grid_of_a_large_output_keeps_its_pixels_and_takes_every_eighth_at_most(
 
 
 def test_output_features_of_a_sure_and_an_unsure_network_are_the_extremes() -> None:
-    logits = np.zeros((2, CLASSES, 6, 7), np.float32)
+    logits = np.zeros((2, CLASSES, 7, 9), np.float32)
     logits[0, 1] = 200
     for got in (in_torch(logits), in_onnx_runtime(logits)):
         for aggregate in Aggregate:  # of one class everywhere: no pixel is on a boundary
@@ -141,7 +136,7 @@ def test_output_features_of_a_sure_and_an_unsure_network_are_the_extremes() -> N
 
 
 def test_output_features_of_a_checkerboard_have_no_interior_and_stay_finite() -> None:
-    odd = np.indices((6, 7)).sum(axis=0) % 2
+    odd = np.indices((7, 9)).sum(axis=0) % 2
     logits = np.stack([3 * (odd == number) for number in range(CLASSES)])[None].astype(np.float32)
     for got in (in_torch(logits), in_onnx_runtime(logits)):
         for kind in OUTPUT_SCORES:
