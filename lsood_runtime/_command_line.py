@@ -52,10 +52,14 @@ class OnceParser(argparse.ArgumentParser):
         missing = message.removeprefix(_MISSING).split(", ")
         flags = {name for name in missing if name.startswith("-")}
         example = next((line for line in self._examples() if flags <= set(line.split())), None)
-        *most, last = missing
+        *most, last = map(self.shown, missing)
         several = f"expected {', '.join(most)} and {last}, got none of them: name them"
         told = several if most else f"expected {last}, got none: name it"
         return told + (f", as in {example}" if example else "")
+
+    def shown(self, name: str) -> str:
+        """How an error names an argument, for which argparse has its flag or what stands for its value."""
+        return name
 
     def _examples(self) -> Iterator[str]:
         """Command lines of this command among the examples of its help, without remarks, pipes and continued lines."""

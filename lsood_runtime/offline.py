@@ -24,7 +24,7 @@ command lines          :class:`OnceParser`, :func:`near_flags`
 matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
-                       :func:`parse_json`, :func:`counted`, :class:`CsvTable`
+                       :func:`parse_json`, :func:`counted`, :class:`CsvTable`, :func:`csv_reason`
 =====================  ==============================================================================================
 """
 
@@ -111,6 +111,7 @@ from lsood_runtime._media.find_files import distinct_files, find_files, is_file_
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
 from lsood_runtime._plain_file import open_plain, read_plain
+from lsood_runtime._rows.csv_reason import csv_reason
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none, parse_json
@@ -188,6 +189,7 @@ __all__ = [
     "cells_of_pixels",
     "colour_classes",
     "counted",
+    "csv_reason",
     "detector_sentence",
     "digest_line",
     "distinct_files",

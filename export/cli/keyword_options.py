@@ -2,6 +2,7 @@
 """Options of a command from the keyword arguments of a function, read as those of its configuration file are."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -77,4 +78,11 @@ class _RaisingParser(CommandParser):
     """One that raises where a command would end."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(self.taught(message))
+        """Raise; an argument has the name of its keyword."""
+        of_one = re.fullmatch(r"argument (\S+): (.*)", message, re.DOTALL)
+        raise UsageError(self.taught(message) if of_one is None else f"{self.shown(of_one[1])}: {of_one[2]}")
+
+    def shown(self, name: str) -> str:
+        """The keyword for a flag, or for an argument without one."""
+        keywords = {"/".join(action.option_strings) or str(action.metavar): action.dest for action in self._actions}
+        return keywords.get(name, name)

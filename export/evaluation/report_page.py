@@ -16,6 +16,7 @@ from export.errors import UsageError
 from export.evaluation import report_captions, report_tables
 from export.evaluation.answer_section import answer_section
 from export.evaluation.mask_section import mask_section
+from export.evaluation.page_text import fact_rows
 from export.evaluation.reliability_section import reliability_section
 from export.evaluation.report_pictures import data_url
 from export.evaluation.report_summary import summary
@@ -170,4 +171,4 @@ def _facts(result: Evaluation, command: str) -> str:
         "degradations": f"of {which}, seed {result.options.seed}",
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
     }
-    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    return fact_rows(facts)

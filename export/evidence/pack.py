@@ -13,6 +13,7 @@ from typing import get_args
 from export.errors import RequirementError
 from export.evidence.claims import Claim, EvidenceFigure, EvidenceItem, EvidencePage, EvidenceTest, Verdict
 from export.evidence.pack_names import CERTIFICATE, FIGURES, INDEX, RESULTS
+from export.evidence.source_commit import is_same_commit, source_commit
 from export.evidence.sources import EvidenceSources
 from export.evidence.topics import STANDARDS, TOPICS
 from export.evidence.words import item_words
@@ -54,6 +55,7 @@ class EvidencePack:
         certificate_made_at: when the certificate was made; None without one.
         tests_version: of this project, that the results of tests are of; None without results, or where these do not say it.
         tests_commit: likewise.
+        commit: of the tree that this program runs from; None where it is installed.
         claims: requirements first, then assumptions, limits and hazards.
         copies: bytes of the documents that the claims point to, by their name in the pack.
     """
@@ -66,6 +68,7 @@ class EvidencePack:
     certificate_made_at: str | None
     tests_version: str | None
     tests_commit: str | None
+    commit: str | None
     claims: tuple[Claim, ...]
     copies: Mapping[str, bytes]
 
@@ -82,6 +85,7 @@ class EvidencePack:
             None if certified is None else str(certified),
             sources.results.version,
             sources.results.commit,
+            source_commit(),
             claims,
             sources.copies,
         )
@@ -115,12 +119,24 @@ class EvidencePack:
         if missing:
             sentences.append(f"Not given: {', '.join(missing)}; what they would tell is not measured.")
         if RESULTS in self.copies:
-            sentences.append(
-                "The results of tests are not tied to a version: their file names none."
-                if self.tests_version is None
-                else f"The results of tests are of version {self.tests_version}, commit {self.tests_commit or 'unknown'}."
-            )
+            sentences.append(self._tests_told())
         return sentences
+
+    def _tests_told(self) -> str:
+        """Which code the results of tests are of, and whether it is the one that wrote the pack."""
+        if self.tests_version is None:
+            return "The results of tests are not tied to a version: their file names none."
+        told = f"The results of tests are of version {self.tests_version}, commit {self.tests_commit or 'unknown'}"
+        if self.tests_commit is None:
+            return f"{told}."
+        if self.commit is None:
+            return f"{told}; this program is installed and does not know its own, so that versions alone were compared."
+        if is_same_commit(self.tests_commit, self.commit):
+            return f"{told}, as this program is."
+        return (
+            f"{told}, and this program is of commit {self.commit}: they may be of other code. "
+            "Run the tests of one unchanged commit, and write the pack from it."
+        )
 
     def check_supported(self, place: str = "") -> None:
         """Refuse a pack with a requirement that is neither supported nor accepted.
@@ -149,7 +165,7 @@ class EvidencePack:
             "schema": PACK_SCHEMA,
             "title": self.title,
             "created": self.created,
-            "made_by": {"lsood-export": __version__},
+            "made_by": {"lsood-export": __version__, "commit": self.commit},
             "bundle": {
                 "name": self.manifest.name,
                 "created": self.manifest.created,

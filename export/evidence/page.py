@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from export.evaluation.page_text import words_with_flags
 from export.evaluation.report_page import page_style
 from export.evidence.claims import Claim, ClaimKind, EvidenceFigure, EvidenceItem, EvidencePage, EvidenceTest
 from export.evidence.pack import EvidencePack
@@ -100,7 +101,8 @@ def _claim(claim: Claim, anchor: str) -> str:
 
 
 def _words(label: str, text: str) -> str:
-    return f"<code>{escape(text)}</code>" if label == "To measure it" else escape(text)
+    words = words_with_flags(text)
+    return f"<code>{words}</code>" if label == "To measure it" else words
 
 
 def _item(item: EvidenceItem) -> str:

@@ -12,6 +12,7 @@ from string import Template
 from export.atomic_write import atomic_folder
 from export.destination import check_place, claimed
 from export.errors import UsageError
+from export.evaluation.page_text import fact_rows
 from export.evaluation.report_page import check_report_packages, page_figure, page_style
 from export.evaluation.report_tables import table
 from export.fleet.differences import DAY, VEHICLE, VEHICLE_DAY, FleetDifference
@@ -201,4 +202,4 @@ def _facts(figures: FleetFigures, command: str) -> str:
         "figures by Benjamini and Bogomolov (2014)",
         "version": __version__,
     }
-    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    return fact_rows(facts)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import CalibrationError, UsageError
-from lsood_runtime.offline import open_plain, read_plain, reason_of
+from lsood_runtime.offline import csv_reason, open_plain, read_plain, reason_of
 
 _LARGEST_TABLE = 2**28
 """Bytes of a table of drives, at most: that of millions of frames has fewer."""
@@ -101,7 +101,7 @@ def _read_table(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
             f"expected none, folder, prefix or a CSV table to group by, cannot read {path} "
-            f"({reason_of(error)}): write the path of a table"
+            f"({csv_reason(error)}): write the path of a table"
         ) from error
     if not {"frame", "drive"} <= set(columns):
         raise UsageError(

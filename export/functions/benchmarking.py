@@ -7,7 +7,7 @@ from typing import Any
 from export.benchmark.options import BenchmarkOptions
 from export.benchmark.result import BenchmarkResult
 from export.cli.benchmark import benchmark_and_write
-from export.cli.keyword_options import keyword_options, path_word, path_words
+from export.cli.keyword_options import keyword_options, path_word
 from export.reporter import SILENT, Reporter
 
 
@@ -39,5 +39,5 @@ def benchmark_monitor(
         BundleError: the bundle is damaged.
     """
     given = {"root": path_word(root), "ind": ind, "out": path_word(out)}
-    chosen = keyword_options(BenchmarkOptions, given, options, "the keyword arguments", path_words(bundle))
+    chosen = keyword_options(BenchmarkOptions, given, options, "the keyword arguments", [path_word(bundle)])
     return benchmark_and_write(chosen, reporter)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export.cli.evaluate import evaluate_and_write
-from export.cli.keyword_options import Paths, keyword_options, path_words
+from export.cli.keyword_options import Paths, keyword_options, path_word, path_words
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.result import Evaluation
 from export.reporter import SILENT, Reporter
@@ -45,7 +45,7 @@ def evaluate_monitor(
         BundleError: the bundle is damaged.
     """
     given = {"ind": path_words(ind)}
-    chosen = keyword_options(EvaluationOptions, given, options, "the keyword arguments", path_words(bundle))
+    chosen = keyword_options(EvaluationOptions, given, options, "the keyword arguments", [path_word(bundle)])
     chosen = replace(chosen, ood={name: tuple(map(Path, path_words(paths))) for name, paths in (ood or {}).items()})
     place = None if report is None else Path(report)
     return evaluate_and_write(chosen, place, "export.evaluate_monitor", reporter, update=update_card)

@@ -37,5 +37,5 @@ def recalibrate_monitor(
         BundleError: the old bundle is damaged.
     """
     given = {"frames": path_words(frames), "out": None if out is None else path_word(out)}
-    chosen = keyword_options(RecalibrationOptions, given, options, "the keyword arguments", path_words(bundle))
+    chosen = keyword_options(RecalibrationOptions, given, options, "the keyword arguments", [path_word(bundle)])
     return recalibrate(chosen, reporter)

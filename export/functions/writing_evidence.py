@@ -4,7 +4,7 @@
 import os
 from typing import Any
 
-from export.cli.keyword_options import keyword_options, path_word, path_words
+from export.cli.keyword_options import keyword_options, path_word
 from export.evidence.options import EvidenceOptions
 from export.evidence.pack import EvidencePack
 from export.evidence.write_evidence import write_evidence as write_pack
@@ -38,5 +38,5 @@ def write_evidence(
         MediaError: the certificate is damaged.
     """
     given = {"out": path_word(out)}
-    chosen = keyword_options(EvidenceOptions, given, options, "the keyword arguments", path_words(bundle))
+    chosen = keyword_options(EvidenceOptions, given, options, "the keyword arguments", [path_word(bundle)])
     return write_pack(chosen, reporter)

@@ -94,6 +94,25 @@ def test_plot_pacmap_of_a_seed_scatters_every_row_and_repeats() -> None:
     assert first.axes[0].get_title() == "t"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [30, 400])
+def test_plot_pacmap_of_one_thread_is_that_of_several(rows: int) -> None:
+    pacmap = pytest.importorskip("pacmap", reason="the projection needs the package pacmap")
+    import numba
+
+    rng = np.random.default_rng(rows)
+    ind, ood = rng.normal(size=(rows // 2, 16)), rng.normal(1, 1, size=(rows - rows // 2, 16))
+    drawn = np.vstack([cloud.get_offsets() for cloud in plot_samples_pacmap(ind, ood).axes[0].collections])
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(2, before))
+    try:
+        embedding = pacmap.PaCMAP(n_components=2, n_neighbors=25, MN_ratio=0.5, FP_ratio=2.0, random_state=0)
+        plane = embedding.fit_transform(np.vstack([ind, ood]), init="pca")
+    finally:
+        numba.set_num_threads(before)
+    np.testing.assert_array_equal(drawn, plane)
+
+
 def test_plot_pacmap_runs_in_one_thread_and_puts_the_number_back(monkeypatch: pytest.MonkeyPatch) -> None:
     pacmap = pytest.importorskip("pacmap", reason="the projection needs the package pacmap")
     import numba

@@ -198,24 +198,42 @@ def test_results_of_tests_support_and_refute(toy: Path, tmp_path: Path) -> None:
     assert digests in claims["R-INT-1"].reason
 
 
-def test_pack_says_which_version_its_results_of_tests_are_of_and_refuses_another(toy: Path, tmp_path: Path) -> None:
+def test_pack_says_which_version_and_commit_its_results_of_tests_are_of_and_refuses_another_version(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     suite = JUNIT.format(silent="test_a", digests="test_b")
     tied = suite.replace(
         "<testsuite>",
         '<testsuite><properties><property name="lsood.version" value="VERSION"/>'
         '<property name="lsood.commit" value="c0ffee"/></properties>',
     )
-    for text, told in (
-        (suite, "The results of tests are not tied to a version: their file names none."),
-        (tied.replace("VERSION", __version__), f"The results of tests are of version {__version__}, commit c0ffee."),
+    tied_to_this = tied.replace("VERSION", __version__)
+    of_it = f"The results of tests are of version {__version__}, commit c0ffee"
+    for text, commit, told in (
+        (suite, "c0ffee", "The results of tests are not tied to a version: their file names none."),
+        (tied_to_this, None, f"{of_it}; this program is installed and does not know its own"),
+        (tied_to_this, "c0ffee", f"{of_it}, as this program is."),
+        (
+            tied_to_this,
+            "decaf",
+            f"{of_it}, and this program is of commit decaf: they may be of other code. Run the tests",
+        ),
+        (tied_to_this, "c0ffee, changed", f"{of_it}, and this program is of commit c0ffee, changed: they may be"),
+        (
+            tied_to_this.replace("c0ffee", "c0ffee, changed"),
+            "c0ffee, changed",
+            f"{of_it}, changed, and this program is of",
+        ),
     ):
+        monkeypatch.setattr("export.evidence.pack.source_commit", lambda commit=commit: commit)
         (tmp_path / "r.xml").write_text(text)
         packed(toy, tmp_path / "pack", junit=tmp_path / "r.xml")
         assert told in (tmp_path / "pack" / "index.html").read_text()
         values = json.loads((tmp_path / "pack" / "evidence.json").read_text())
         assert (values["tests_version"], values["tests_commit"]) == (
-            (None, None) if text == suite else (__version__, "c0ffee")
+            (None, None) if text == suite else (__version__, "c0ffee, changed" if "changed" in text else "c0ffee")
         )
+        assert values["made_by"]["commit"] == commit
     (tmp_path / "r.xml").write_text(tied.replace("VERSION", "0.1.9"))
     with pytest.raises(UsageError, match=r"a pack names, got those of 0\.1\.9 in .*run the tests of this version"):
         packed(toy, tmp_path / "pack", junit=tmp_path / "r.xml")
@@ -230,6 +248,7 @@ def test_page_of_a_pack_is_well_formed_and_links_to_what_is_in_it(toy: Path, cer
     )
     packed(toy, tmp_path / "pack", report=report, certificate=certificate, requirements=tmp_path / "team.yaml")
     html = (tmp_path / "pack" / "index.html").read_text()
+    assert '<span class="flag">--junitxml</span> RESULTS.xml' in html, "no line ends between its dashes"
     page = read(html)
     assert len(page.ids) == len(set(page.ids))
     for reference in page.references:

@@ -12,9 +12,10 @@ from _pytest.junitxml import xml_key
 
 from export.errors import UsageError
 from export.evidence.junit_results import COMMIT_PROPERTY, VERSION_PROPERTY, read_junit
+from export.evidence.source_commit import source_commit
 from lsood_runtime import __version__
 from tests.paths import ROOT
-from tests.results_version import commit_of_tree, record_version
+from tests.results_version import record_version
 
 SUITE = """
 import pytest
@@ -96,7 +97,7 @@ def test_version_and_commit_are_recorded_where_results_are_asked_for() -> None:
     recorded: list[tuple[str, str]] = []
     results = SimpleNamespace(add_global_property=lambda *each: recorded.append(each))
     record_version(cast(pytest.Config, SimpleNamespace(stash={xml_key: results})))
-    commit = commit_of_tree()
+    commit = source_commit()
     assert recorded == [(VERSION_PROPERTY, __version__), *([] if commit is None else [(COMMIT_PROPERTY, commit)])]
     record_version(cast(pytest.Config, SimpleNamespace(stash={})))
     assert len(recorded) in (1, 2)
@@ -111,7 +112,7 @@ def test_results_of_this_projects_tests_name_its_version_and_commit(tmp_path: Pa
     assert done.returncode == 0, done.stdout
     read = read_junit(tmp_path / "r.xml")
     assert read.version == __version__
-    assert read.commit == commit_of_tree()
+    assert read.commit == source_commit()
     git = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     assert read.commit is None or read.commit.removesuffix(", changed") == git.stdout.strip()
 

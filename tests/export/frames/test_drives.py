@@ -46,6 +46,10 @@ def test_drive_names_by_a_table_are_found_by_file_name_or_path(tmp_path: Path) -
         ("", "columns frame and drive"),
         ("frame,drive\na_1.png,x\na_1.png,y\n", r"each frame once in .*, got a_1\.png 2 times"),
         ("frame,drive\na_1.png,x\n", "got none for 2, first"),
+        (
+            f"frame,drive\na_1.png,{'x' * 131_073}\n",
+            "at most 131,072 characters in a field, got more: .* or shorten it",
+        ),
         ("frame,drive\na_1.png,\nb_2_x.png,y\nb_3.png,y\n", r"got none for a_1\.png"),
     ],
 )

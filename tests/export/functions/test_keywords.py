@@ -36,10 +36,40 @@ def test_keywords_of_a_fleet_are_its_options(monkeypatch: pytest.MonkeyPatch) ->
     options, command, _, merge = got[0]
     assert options == FleetOptions((Path("a"), Path("b.parquet")), Path("fleet"), 0.01, 7)
     assert (command, merge) == ("export.merge_fleet", merge_files)
-    with pytest.raises(UsageError, match=r"expected SUMMARIES, got none: name it$"):
+    with pytest.raises(UsageError, match=r"^expected summaries, got none: name it$"):
         export.merge_fleet([], out="fleet")
     with pytest.raises(UsageError, match="expected --min-frames of at least 1, got 0"):
         export.merge_fleet("a/", out="fleet", min_frames=0)
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "message"),
+    [
+        ("evaluate_monitor", {"ind": []}, "expected ind, got none: name it"),
+        ("benchmark_monitor", {"root": "sets/", "ind": "", "out": "b"}, "expected ind, got none: name it"),
+        ("search_detectors", {"frames": []}, "expected frames, got none: name it"),
+        ("merge_fleet", {"out": "f", "min_frames": "few"}, "min_frames: invalid int value: 'few'"),
+        (
+            "evaluate_monitor",
+            {"ind": "d/", "synthetic": "none", "ignore_label": "sky"},
+            "ignore_label: invalid int value",
+        ),
+    ],
+)
+def test_errors_name_keywords_and_no_flags(function: str, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}"):
+        getattr(export, function)("monitor", **given)
+
+
+@pytest.mark.parametrize("function", ["evaluate_monitor", "benchmark_monitor", "recalibrate_monitor", "write_evidence"])
+def test_several_bundles_are_refused(function: str) -> None:
+    given = {
+        "evaluate_monitor": {"ind": "d/"},
+        "benchmark_monitor": {"root": "r", "ind": "i", "out": "o"},
+        "write_evidence": {"out": "o"},
+    }
+    with pytest.raises(UsageError, match=r"^expected a path, got list: pass text or a Path"):
+        getattr(export, function)(["a", "b"], **given.get(function, {"frames": "f/"}))
 
 
 def test_paths_that_begin_with_a_dash_are_no_flags(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of each format are read alike, in bounded memory, and what is no row is refused."""
 
+import csv
 import gc
 import json
 import tracemalloc
@@ -167,6 +168,21 @@ def test_value_that_cannot_be_read_is_told_with_its_row(
 def test_features_of_csv_that_are_no_numbers_are_told_with_their_row(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("frame,score,state,features\na,1,ok,1.0\nb,1,ok,1.0 bad\n")
     with pytest.raises(MediaError, match=r"rows\.csv: row 2: expected a list of numbers as features, got '1\.0 bad'"):
+        FrameSelector(5).read(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize("header", [False, True])
+def test_field_that_is_too_long_for_csv_is_told_with_what_to_do(tmp_path: Path, header: bool) -> None:
+    longest = csv.field_size_limit()
+    (tmp_path / "rows.csv").write_text(f"frame,score,state,features\na,1,ok,{'1 ' * (longest // 2)}\n")
+    FrameSelector(5).read(tmp_path / "rows.csv")
+    rows = ["frame,score,state,features", "a,1,ok,1.0", f'"{"b" * (longest + 1)}",1,ok,1.0']
+    (tmp_path / "rows.csv").write_text("\n".join(rows[2:] if header else rows) + "\n")
+    row = "" if header else "row 2: "
+    told = (
+        rf"{row}expected at most {longest:,} characters in a field, got more: close its quotation mark, or keep lists"
+    )
+    with pytest.raises(MediaError, match=rf"rows\.csv: {told} as long in \.jsonl or \.parquet; pass a whole"):
         FrameSelector(5).read(tmp_path / "rows.csv")
 
 
