@@ -3,6 +3,8 @@
 
 import csv
 import json
+import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -27,6 +29,7 @@ from export.models import DeepLabV3PlusModule
 from lsood_runtime import OoDMonitor
 from tests.conftest import FRAME_SIZE, INPUT_SIZE, small_network, write_scenes
 from tests.export.lightning_stand_ins import Artifact, Experiment, FirstIsBest, TwoLayers, scenes, stand_in, trainer
+from tests.paths import ROOT
 
 OPTIONS = {"mc-samples": 8, "false-alarm-rate": ["10%=0.1"], "detector": "kde"}
 
@@ -356,3 +359,38 @@ def test_every_process_ends_with_what_the_first_one_found(folders: Path, tmp_pat
     standing = SimpleNamespace(is_global_zero=False, strategy=Strategy(), world_size=2)
     with pytest.raises(UsageError, match="expected frames, got none"):
         monitor_of(folders, tmp_path).on_fit_start(standing, small_network())  # type: ignore[arg-type]
+
+
+def in_two_processes(folders: Path, place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """A training in two processes that ends in time, whatever becomes of it."""
+    (place / "calibration").symlink_to(folders / "calibration")
+    command = [sys.executable, "-m", "tests.export.lightning_processes", str(place), *words]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=500)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+@pytest.mark.parametrize("every_best", [False, True])
+def test_first_of_two_processes_exports_and_both_end(
+    folders: Path, tmp_path: Path, strategy: str, every_best: bool
+) -> None:
+    done = in_two_processes(folders, tmp_path, strategy, "deeplab_v3plus_model.drop_block1", str(every_best))
+    assert done.returncode == 0, done.stderr
+    epochs = [Path(line).stem for line in (tmp_path / "exports-0").read_text().split()]
+    assert [epoch.partition("-")[0] for epoch in epochs] == (["epoch=0"] if every_best else []) + ["epoch=1"]
+    assert not (tmp_path / "exports-1").exists()
+    assert all((tmp_path / f"ended-{rank}").exists() for rank in (0, 1))
+    with OoDMonitor(tmp_path / "monitor") as opened:
+        assert opened.self_test().passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+def test_both_of_two_processes_end_before_the_first_batch_where_an_option_is_wrong(
+    folders: Path, tmp_path: Path, strategy: str
+) -> None:
+    done = in_two_processes(folders, tmp_path, strategy, "no.such.layer", "False")
+    assert done.returncode != 0
+    assert "no.such.layer" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "checkpoints") == ["calibration"]
