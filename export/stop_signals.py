@@ -49,8 +49,8 @@ def ended_as_by_interrupt() -> Iterator[None]:
     """While entered, in the main thread, SIGTERM and SIGHUP raise :class:`Terminated`, SIGINT KeyboardInterrupt.
 
     A signal that the process ignores, as SIGHUP under ``nohup``, stays ignored. Of SIGTERM and SIGHUP the first that comes is
-    the last that counts: whoever ends a job may send one to the process and one to its group, and the second must not cut the
-    cleaning short.
+    the last that counts, also after this: whoever ends a job may send one to the process and one to its group, and the second
+    must neither cut the cleaning short nor end the process otherwise than the first one.
     """
     before = {each: signal.getsignal(each) for each in (*_ENDING, signal.SIGINT)}
     taken = [each for each in before if before[each] != signal.SIG_IGN]
@@ -69,7 +69,8 @@ def ended_as_by_interrupt() -> Iterator[None]:
         yield
     finally:
         for each in taken:
-            signal.signal(each, before[each])
+            if signal.getsignal(each) is end:
+                signal.signal(each, before[each])
         _came.clear()
 
 

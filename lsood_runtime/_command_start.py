@@ -19,6 +19,10 @@ _INTERRUPTED, _UNUSABLE, _UNEXPECTED = 130, 2, 3
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
+_came: "list[Stopped]" = []
+"""The stop that came while packages were imported: a module in C may make an error of it that has no trace of it."""
+
+
 class Stopped(BaseException):
     """The process was asked to stop.
 
@@ -54,7 +58,7 @@ def stop_behind(error: BaseException) -> KeyboardInterrupt | Stopped | None:
             return link
         seen.add(id(link))
         link = link.__cause__ or link.__context__
-    return None
+    return _came[0] if _came else None
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -76,7 +80,8 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
 def _stop(number: int, _frame: FrameType | None) -> None:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)  # one more, as `timeout` sends, must not cut the cleaning short
-    raise Stopped(number)
+    _came.append(Stopped(number))
+    raise _came[0]
 
 
 def let_signals_end_the_process() -> None:

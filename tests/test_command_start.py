@@ -49,6 +49,29 @@ def test_command_interrupted_in_its_imports_ends_with_130_in_one_line(tmp_path: 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("traced", [True, False])
+@pytest.mark.parametrize(("package", "name"), [("lsood_runtime", "lsood_runtime._cli.watch"), ("export", "numpy")])
+def test_command_stopped_in_its_imports_has_the_code_of_the_first_signal(
+    tmp_path: Path, package: str, name: str, traced: bool
+) -> None:
+    """Also where a module in C makes an error of the stop without a trace of it, and where a second one comes at the end."""
+    raised = f"""stopped({traced})
+import atexit, os, signal
+
+def stopped(traced):
+    atexit.register(os.kill, os.getpid(), signal.SIGHUP)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except BaseException as stop:
+        return stop if traced else ImportError("initialization failed")
+"""
+    done = run_with(tmp_path, package, name, raised)
+    prog = "lsood" if package == "lsood_runtime" else "export"
+    assert done.returncode == 143, done.stderr
+    assert done.stderr.startswith(f"{prog}: stopped by SIGTERM")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("package", "name", "remedy"),
     [

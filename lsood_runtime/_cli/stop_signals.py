@@ -17,8 +17,8 @@ class StopSignals:
     """While entered, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP raise :class:`Stopped`, never within :meth:`held`.
 
     A signal that the process ignores, as SIGHUP under ``nohup``, stays ignored. Of SIGTERM and SIGHUP the first is the last
-    that counts, since whoever ends a job, as ``timeout`` does, may send one to the process and one to its group. Outside the
-    main thread nothing changes: signals reach that one alone.
+    that counts, also after this, since whoever ends a job, as ``timeout`` does, may send one to the process and one to its
+    group. Outside the main thread nothing changes: signals reach that one alone.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,8 @@ class StopSignals:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for each, handler in self._before.items():
-            signal.signal(each, handler)
+            if signal.getsignal(each) == self._receive:
+                signal.signal(each, handler)
 
 
 def _raise(number: int) -> None:

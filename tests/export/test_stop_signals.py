@@ -63,6 +63,10 @@ def test_ended_as_by_interrupt_leaves_signals_as_they_were() -> None:
             with pytest.raises(Terminated, match="SIGTERM"):
                 os.kill(os.getpid(), signal.SIGTERM)
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN, "one that comes after the first ends nothing else"
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with ended_as_by_interrupt():
+            assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
