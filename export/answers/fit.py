@@ -36,7 +36,7 @@ nothing of the quality."""
 
 CELL_COLUMNS, QUALITY_COLUMNS = 256, 1024
 """Numbers of a feature that cause and quality read, at most: a fit takes the cube of their sum."""
-_OUTPUT_KINDS = (FeatureKind.CLASS_SHARE, FeatureKind.LOGIT_MOMENTS)
+_OUTPUT_KINDS = (FeatureKind.CLASS_SHARE, FeatureKind.LOGIT_MOMENTS, FeatureKind.EXPECTED_IOU)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from torch import Tensor, nn
 
 from export.bundle.input_reference import FramePreparation
@@ -173,7 +173,7 @@ def measure_feature_parity(
     Returns:
         By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, of
         a tenth of the layer's largest, or of what float32 resolves at its mean, whichever is largest; scores in units of
-        themselves, of 1 or of a tenth of the largest logit, whichever is largest; shares of classes as they are; pictures as
+        themselves, of 1 or of a tenth of the largest logit, whichever is largest; numbers of classes as they are; pictures as
         by :func:`picture_difference`; how they spread as it is; maps in units of their largest magnitude.
     """
     worst = dict.fromkeys(reference.features, 0.0)
@@ -235,6 +235,8 @@ def reference_feature(key: FeatureKey, readings: NetworkReadings, classes: NDArr
     if key.kind is FeatureKind.CLASS_SHARE:
         shown = classes[::stride, ::stride].ravel()
         return np.bincount(shown, minlength=len(grid)) / shown.size
+    if key.kind is FeatureKind.EXPECTED_IOU:
+        return _expected_iou(softmax(grid, axis=0), classes[::stride, ::stride].ravel())
     assert key.aggregate is not None
     boundary = _boundary(classes)[::stride, ::stride].ravel()
     return np.array([_aggregate(pixel_scores(key.kind, grid), key.aggregate, boundary)])
@@ -248,7 +250,7 @@ def feature_difference(key: FeatureKey, got: Doubles, expected: Doubles, largest
         return float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), _FLOOR)
     if key.grid is not None:
         return _of_moments(all_means_first(got, key.grid), all_means_first(expected, key.grid))
-    if key.kind is FeatureKind.CLASS_SHARE:
+    if key.kind in (FeatureKind.CLASS_SHARE, FeatureKind.EXPECTED_IOU):
         return float(np.abs(got - expected).max())
     if key == PICTURE:
         return picture_difference(got, expected)
@@ -303,6 +305,14 @@ def pixel_scores(kind: FeatureKind, logits: Doubles) -> Doubles:
         probabilities = np.exp(logits - total)
         scores = -(probabilities * (logits - total)).sum(axis=0)
     return np.asarray(scores, np.float64)
+
+
+def _expected_iou(probabilities: Doubles, shown: NDArray[np.int64]) -> Doubles:
+    """IoU of each class ``(K,)`` between the classes shown ``(n,)`` and what probabilities ``(K, n)`` promise."""
+    both = np.array([each[shown == number].sum() for number, each in enumerate(probabilities)])
+    either = np.bincount(shown, minlength=len(probabilities)) + probabilities.sum(axis=1) - both
+    shares: Doubles = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    return shares
 
 
 def _aggregate(scores: Doubles, aggregate: Aggregate, boundary: NDArray[np.bool_]) -> float:

@@ -32,6 +32,8 @@ class FeatureKind(StrEnum):
     """``(B, 2 K)``: mean of each class's logit over the pixels, then the logarithms of the standard deviations."""
     CLASS_SHARE = "class_share"
     """``(B, K)``: share of the pixels that each class is predicted for."""
+    EXPECTED_IOU = "expected_iou"
+    """``(B, K)``: intersection over union of each class with the labels that its probabilities promise."""
     PREDICTIVE_ENTROPY = "predictive_entropy"
     """``(B, 1)``: entropy of the class probabilities of a pixel, nats, aggregated over the pixels."""
     MAXIMUM_SOFTMAX = "maximum_softmax"
@@ -234,6 +236,7 @@ PICTURE_SPREAD = FeatureKey(FeatureKind.PICTURE_SPREAD)
 OUTPUT_FEATURES = (
     FeatureKey(FeatureKind.LOGIT_MOMENTS),
     FeatureKey(FeatureKind.CLASS_SHARE),
+    FeatureKey(FeatureKind.EXPECTED_IOU),
     *(FeatureKey.output_score(kind, aggregate) for kind in OUTPUT_SCORES for aggregate in Aggregate),
 )
 """Every feature that is computed from the network's output."""

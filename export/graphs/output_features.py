@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of the network's own output: moments of the logits, shares of the classes, aggregated scores of the pixels.
+"""Features of the network's own output: moments of the logits, numbers of each class, aggregated scores of the pixels.
 
 They are read on a grid of the output's pixels: every second, fourth or eighth row and column of an output that leaves
 ``GRID_PIXELS`` on it, every pixel of a smaller one. Most networks enlarge their logits four times at the end, so that a grid
@@ -22,6 +22,9 @@ from lsood_runtime.offline import map_stride
 
 GRID_PIXELS = 2048
 _WORST = 0.05
+_LEAST_UNION = 1e-6
+"""Pixels, added to every union: a class may be ruled out everywhere. What is smaller is taken for 0 at conversion."""
+
 _QUANTILES = {Aggregate.Q90: 0.9, Aggregate.Q95: 0.95}
 
 
@@ -49,9 +52,9 @@ class OutputFeatures:
         if key.kind is FeatureKind.LOGIT_MOMENTS:
             return channel_moments(self._grid)
         if key.kind is FeatureKind.CLASS_SHARE:
-            numbers = torch.arange(self._grid.shape[1], dtype=torch.float32, device=self._grid.device)
-            hits = self._on_grid(self._class_numbers) == numbers[:, None, None]
-            return hits.float().mean(dim=(2, 3))
+            return self._hits.mean(dim=(2, 3))
+        if key.kind is FeatureKind.EXPECTED_IOU:
+            return self._expected_iou
         assert key.aggregate is not None  # every other kind is computed inside the network
         if key.kind not in self._scores:
             self._scores[key.kind] = Aggregates(self._pixel_scores[key.kind].flatten(1))
@@ -87,11 +90,31 @@ class OutputFeatures:
         return pixels if self._stride == 1 else pixels[:, :, :: self._stride, :: self._stride]
 
     @cached_property
-    def _pixel_scores(self) -> Mapping[FeatureKind, Tensor]:
-        """``(B, h, w)`` on the grid of each kind; what is not read leaves no node in a graph."""
+    def _hits(self) -> Tensor:
+        """``(B, K, h, w)`` float32 on the grid: 1 where a class is the most likely one, 0 elsewhere."""
+        numbers = torch.arange(self._grid.shape[1], dtype=torch.float32, device=self._grid.device)
+        return (self._on_grid(self._class_numbers) == numbers[:, None, None]).float()
+
+    @cached_property
+    def _powers(self) -> tuple[Tensor, Tensor, Tensor]:
+        """On the grid: the largest logit ``(B, 1, h, w)``, logits less that ``(B, K, h, w)``, and their exponentials."""
         largest = self._grid.amax(dim=1, keepdim=True)
         below = self._grid - largest
-        powers = below.exp()
+        return largest, below, below.exp()
+
+    @property
+    def _expected_iou(self) -> Tensor:
+        """``(B, K)``: overlap of each class with labels that are as often of it as the probabilities say."""
+        powers = self._powers[2]
+        probabilities = powers / powers.sum(dim=1, keepdim=True)
+        both = (self._hits * probabilities).sum(dim=(2, 3))
+        either = (self._hits + (1 - self._hits) * probabilities).sum(dim=(2, 3))
+        return both / (either + _LEAST_UNION)
+
+    @cached_property
+    def _pixel_scores(self) -> Mapping[FeatureKind, Tensor]:
+        """``(B, h, w)`` on the grid of each kind; what is not read leaves no node in a graph."""
+        largest, below, powers = self._powers
         total = powers.sum(dim=1)
         log_total = total.log()
         peak = largest[:, 0] + 0 * total  # ONNX Runtime's maximum passes over NaN, the sum does not

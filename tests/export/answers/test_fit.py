@@ -35,6 +35,24 @@ def test_answer_keys_of_a_network_that_gives_its_tap_alone_are_those_of_the_tap(
     assert answer_keys((FeatureKey.entropy(), tap, PICTURE), (TAP,)) == (tap, PICTURE)
 
 
+def test_quality_reads_the_expected_iou_where_the_graph_gives_it() -> None:
+    """Graphs of older bundles do not: their answers are calibrated anew without it."""
+    rows, key = draw_rows(0), FeatureKey(FeatureKind.EXPECTED_IOU)
+    drawn = np.random.default_rng(0).random((len(rows), 3)).astype(np.float32)
+    for values in (rows.values, dict(rows.values) | {key: drawn}):
+        assert (key in answer_keys(tuple(values), (TAP,))) == (key in values)
+        answers = fitted(replace(rows, values=values), frozenset({"quality"}))
+        assert answers.quality_columns is not None
+        assert answers.quality is not None
+        place = np.cumsum([0, *answers.quality_columns.widths])
+        hidden = {
+            name
+            for name, first, last in zip(answers.quality_columns.keys, place[:-1], place[1:], strict=True)
+            if set(range(first, last)) <= set(answers.quality.model.places.tolist())
+        }
+        assert (key in hidden) == (key in values)
+
+
 @pytest.mark.parametrize("noise", [PICTURE, "layers"])
 def test_fit_answers_tells_causes_of_those_features_alone_that_help(noise: FeatureKey | str) -> None:
     rows, rng = draw_rows(12), np.random.default_rng(0)

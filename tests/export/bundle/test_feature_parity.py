@@ -68,7 +68,8 @@ def test_values_of_a_feature_reference_are_those_of_torchs_own_operations() -> N
     torch.manual_seed(3)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 5, 1)).eval()
     energy, shares = FeatureKey.output_score(FeatureKind.ENERGY), FeatureKey(FeatureKind.CLASS_SHARE)
-    wanted = [FeatureKey.moments("0"), FeatureKey.moments("1"), energy, shares]
+    overlaps = FeatureKey(FeatureKind.EXPECTED_IOU)
+    wanted = [FeatureKey.moments("0"), FeatureKey.moments("1"), energy, shares, overlaps]
     (frame,) = frames(1)
     got = FeatureReference(PREPROCESSING, network, wanted).values(frame[None])
     assert list(got) == wanted
@@ -80,6 +81,11 @@ def test_values_of_a_feature_reference_are_those_of_torchs_own_operations() -> N
         expected = torch.cat([cells.mean(1), cells.std(1, correction=0).clamp(min=1e-5).log()])
         np.testing.assert_allclose(got[key], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(got[energy], -logits.logsumexp(0).mean(), rtol=1e-5)
+    shown = nn.functional.one_hot(logits.argmax(0), 5).permute(2, 0, 1)
+    probable = logits.softmax(0)
+    of_fuzzy_sets = [torch.minimum(shown, probable), torch.maximum(shown, probable)]
+    both, either = (each.sum(dim=(1, 2)) for each in of_fuzzy_sets)
+    np.testing.assert_allclose(got[overlaps], both / either, rtol=1e-5)
     counts = torch.bincount(logits.argmax(0).flatten(), minlength=5)
     np.testing.assert_allclose(got[shares], counts / counts.sum(), rtol=1e-6)
     assert not network[0]._forward_hooks, "the network is left as it was"

@@ -25,6 +25,7 @@ KEYS = st.one_of(
             PICTURE_SPREAD,
             FeatureKey(FeatureKind.LOGIT_MOMENTS),
             FeatureKey(FeatureKind.CLASS_SHARE),
+            FeatureKey(FeatureKind.EXPECTED_IOU),
         ]
     ),
 )
@@ -47,6 +48,7 @@ def test_feature_key_of_any_layer_is_read_back_from_its_text(key: FeatureKey) ->
         (PICTURE_SPREAD, "picture_spread", "picture_spread"),
         (FeatureKey(FeatureKind.LOGIT_MOMENTS), "logit_moments", "logit_moments"),
         (FeatureKey(FeatureKind.CLASS_SHARE), "class_share", "class_share"),
+        (FeatureKey(FeatureKind.EXPECTED_IOU), "expected_iou", "expected_iou"),
         (FeatureKey.output_score(FeatureKind.ENERGY), "energy/mean", "energy/mean"),
         (
             FeatureKey.output_score(FeatureKind.MAXIMUM_LOGIT, Aggregate.WORST5),

@@ -61,6 +61,7 @@ def expected(logits: NDArray[np.float32], stride: int) -> dict[FeatureKey, NDArr
     found = {
         FeatureKey(FeatureKind.LOGIT_MOMENTS): np.r_[pixels.mean(1), np.log(np.maximum(pixels.std(1), MIN_DEVIATION))],
         FeatureKey(FeatureKind.CLASS_SHARE): np.array([(shown == number).mean() for number in range(len(grid))]),
+        FeatureKey(FeatureKind.EXPECTED_IOU): expected_iou(softmax(pixels, axis=0), shown.ravel()),
     }
     for kind, score in scores.items():
         worst = np.sort(score)[::-1][: int(np.ceil(0.05 * score.size))]
@@ -74,6 +75,13 @@ def expected(logits: NDArray[np.float32], stride: int) -> dict[FeatureKey, NDArr
         }
         found |= {FeatureKey.output_score(kind, aggregate): np.array([one]) for aggregate, one in aggregates.items()}
     return found
+
+
+def expected_iou(probabilities: NDArray[np.float64], shown: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Overlap of the class map ``(n,)`` with fuzzy labels ``(K, n)``, by the row and the column sums of their confusion."""
+    confusion = np.stack([probabilities[:, shown == number].sum(axis=1) for number in range(len(probabilities))])
+    unions = confusion.sum(axis=0) + confusion.sum(axis=1) - confusion.diagonal()
+    return np.where(unions > 0, confusion.diagonal() / np.maximum(unions, 1e-300), 0)
 
 
 def smooth_logits(rng: np.random.Generator, height: int, width: int, coarse: int = 4) -> NDArray[np.float32]:
@@ -133,6 +141,9 @@ def test_output_features_of_a_sure_and_an_unsure_network_are_the_extremes() -> N
             np.testing.assert_allclose(scores[0], [0, -1, -200, -200], atol=1e-4)
             np.testing.assert_allclose(scores[1], [np.log(CLASSES), -1 / CLASSES, 0, -np.log(CLASSES)], atol=1e-5)
         np.testing.assert_array_equal(got[FeatureKey(FeatureKind.CLASS_SHARE)], np.eye(CLASSES)[[1, 0]])
+        # the first class is shown everywhere, and each pixel promises every class alike
+        promised = np.stack([np.eye(CLASSES)[1], np.eye(CLASSES)[0] / CLASSES])
+        np.testing.assert_allclose(got[FeatureKey(FeatureKind.EXPECTED_IOU)], promised, atol=1e-6)
 
 
 def test_output_features_of_a_checkerboard_have_no_interior_and_stay_finite() -> None:
@@ -158,6 +169,7 @@ def test_output_features_of_logits_that_are_not_finite_are_not_finite(value: flo
                 FeatureKind.MAXIMUM_LOGIT,
                 FeatureKind.MAXIMUM_SOFTMAX,
                 FeatureKind.ENERGY,
+                FeatureKind.EXPECTED_IOU,
             )
             if key.kind is not FeatureKind.CLASS_SHARE and not ruled_out:
                 assert not np.isfinite(got[key][0]).all(), key
