@@ -86,13 +86,14 @@ class FittedAnswers:
         if self.far_columns is None or self.far_cells is None:
             return answers
         novelty = self.far_cells.novelty(self.far_columns(values))
-        if self.cells is not None and self.cell_columns is not None:
+        if self.cells is not None:
+            assert self.cell_columns is not None
+            assert self.picture_columns is not None
+            assert self.typicality is not None
             columns = self.cell_columns(values)
             if self.cells is not self.far_cells:
                 novelty = np.maximum(novelty, self.cells.novelty(columns))
-            answers[CAUSES] = self.cells.causes(columns)
-            if self.typicality is not None and self.picture_columns is not None:
-                answers[CAUSES] = self.typicality(answers[CAUSES], self.picture_columns(values))
+            answers[CAUSES] = self.typicality(self.cells.causes(columns), self.picture_columns(values))
             answers[SEVERITY] = self.cells.severities(columns)
         answers[NOVELTY] = novelty
         if self.quality is not None and self.quality_columns is not None:

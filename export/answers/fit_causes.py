@@ -23,7 +23,7 @@ from export.answers.typicality import NO_LIMIT, FittedTypicality, fit_typicality
 from lsood_runtime.offline import CauseRecord
 
 COVERAGE = 0.95
-"""Share of the frames of known kinds whose set of causes holds the true one, and of those nearer than the limit."""
+"""Share of the frames of known kinds whose set of causes is to hold the true one, of those nearer than the limit."""
 
 KNOWN = 0.99
 """Share of the frames left out that the limit of novelty calls known."""
@@ -41,7 +41,10 @@ _MOST_SET_THRESHOLD = 0.5
 """One cause of such a probability is always told."""
 
 _LEAST_SET_THRESHOLD = 1.25
-"""In units of the probability that each cause has where nothing is known: a cause of this one is never told."""
+"""In units of the probability that each cause has where nothing is known: a cause of this one is never told.
+
+Of few causes that are hard to tell apart the set then holds the true one for fewer frames, and the record says for how many.
+"""
 
 _LEAST_SHARE = 1e-12
 _HOTTEST = 7.0
@@ -165,7 +168,7 @@ def fit_causes(
     true_severity, own = rows.severity[order], rows.own[order]
     record = CauseRecord(
         names,
-        COVERAGE,
+        settings.coverage,
         settings.threshold,
         float(right[true_severity == 0].mean()),
         {
@@ -203,7 +206,7 @@ def _from_kinds(rows: DegradedRows, picture: Rows, names: tuple[str, ...], left_
 
 @dataclass(frozen=True, eq=False)
 class _Settings:
-    """What frames that were left out of the fits set: prior of the clean cell, sizes, limits and set of causes."""
+    """What frames that were left out of the fits set: prior of the clean cell, sizes, limits, set of causes, its coverage."""
 
     none: float
     sizes: Sizes
@@ -211,6 +214,7 @@ class _Settings:
     limit: float
     typical_limits: Rows
     threshold: float
+    coverage: float
 
 
 _Part = tuple[_Judged, _Judged, Rows]
@@ -236,9 +240,11 @@ def _settings(pairs: Sequence[_Part], rows: DegradedRows, names: tuple[str, ...]
     )
     unit = _upper(near, KNOWN) / _upper(further, KNOWN)
     sizes = {cell: size * unit**2 for cell, size in sizes.items()}
-    threshold = min(_lower(shares[place, truth], COVERAGE), _MOST_SET_THRESHOLD)
-    threshold = max(threshold, _LEAST_SET_THRESHOLD / len(names))
-    return _Settings(none, sizes, far_sizes, _upper(np.maximum(near / unit, further), KNOWN), limits, threshold)
+    own = shares[place, truth]
+    threshold = max(min(_lower(own, COVERAGE), _MOST_SET_THRESHOLD), _LEAST_SET_THRESHOLD / len(names))
+    coverage = min(COVERAGE, max(int((own >= threshold).sum()), 1) / (len(own) + 1))
+    limit = _upper(np.maximum(near / unit, further), KNOWN)
+    return _Settings(none, sizes, far_sizes, limit, limits, threshold, coverage)
 
 
 def _typical_limits(own: Rows, truth: NDArray[np.int64], causes: int) -> Rows:

@@ -74,10 +74,11 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
             _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, widths, "outer"), novelty)
             outputs[QUALITY] = ["batch", 3]
         if fitted.cells is not None:
+            assert fitted.picture_columns is not None
+            assert fitted.typicality is not None
             shares = _causes(graph, fitted.cells, linear, told)
-            if fitted.typicality is not None and fitted.picture_columns is not None:
-                columns, _ = _columns(graph, fitted.picture_columns, widths, "picture_columns")
-                shares = _typical(graph, fitted.typicality, shares, columns)
+            columns, _ = _columns(graph, fitted.picture_columns, widths, "picture_columns")
+            shares = _typical(graph, fitted.typicality, shares, columns)
             places = graph.constant("causes/places", np.arange(len(fitted.cells.names)))
             graph.add("Gather", [shares, places], CAUSES, axis=1)
             outputs |= {CAUSES: ["batch", len(fitted.cells.names)], SEVERITY: ["batch"]}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from export.answers.cells import fit_cells
-from export.answers.fit_causes import KNOWN, CalibratedCauses, fit_causes, judge_cells
+from export.answers.fit_causes import COVERAGE, KNOWN, CalibratedCauses, fit_causes, judge_cells
 from export.answers.left_out import drive_folds
 from export.answers.rows import DegradedRows
 from export.answers.typicality import fit_typicality
@@ -156,3 +156,31 @@ def test_set_of_causes_holds_none_where_all_are_alike_however_ill_they_are_told_
     judged = judge_cells(rows, columns, NAMES, drive_folds(rows, 4, 0))
     causes = fit_causes(rows, columns, NAMES, judged, columns, judged, columns)
     assert causes.record.set_threshold == pytest.approx(1.25 / 3)
+
+
+@pytest.mark.parametrize("distance", [1.0, 2.0, 3.0, 6.0])
+def test_set_of_causes_holds_the_true_one_of_new_frames_as_often_as_the_record_says(distance: float) -> None:
+    """Three causes, near to or far from each other; on new frames, of the set that a mean of six fits tells."""
+    said, held = [], []
+    for seed in range(6):
+        rng, frames = np.random.default_rng(seed), 150
+        kind = np.repeat(NAMES, frames)
+        place, severity, frame = (
+            np.arange(len(kind)) // frames,
+            np.where(kind == "none", 0, 2),
+            np.arange(len(kind)) % frames,
+        )
+        columns = rng.normal(size=(len(kind), 2))
+        columns[:, 0] += distance * place
+        rows = DegradedRows({}, kind, severity, np.array([f"d{i % 10}" for i in frame]), frame, None, None)
+        judged = judge_cells(rows, columns, NAMES, drive_folds(rows, 5, 0))
+        causes = fit_causes(rows, columns, NAMES, judged, columns, judged, columns)
+        new = rng.normal(size=(3000, 2))
+        new[:, 0] += distance * (np.arange(3000) // 1000)
+        shares = causes.typicality(causes.cells.causes(new), new)
+        held.append(np.mean(shares[np.arange(3000), np.arange(3000) // 1000] >= causes.record.set_threshold))
+        said.append(causes.record.coverage)
+    assert max(said) <= COVERAGE
+    assert np.mean(held) == pytest.approx(np.mean(said), abs=0.03) or np.mean(held) > np.mean(said)
+    if distance <= 2:
+        assert np.mean(said) < 0.9  # the least threshold leaves out what is hard to tell
