@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge abnormal tiles on drives, and on local faults, that no fit has seen.
+"""Judge abnormal tiles on drives that no fit has seen, by fits that have seen each kind of fault, and by fits that have not.
 
     python examples/judge_tiles.py fit BUNDLE --frames MONITOR/ --group-by prefix --out fit.npz
     python examples/judge_tiles.py measure BUNDLE --frames VAL/ --group-by prefix --out judged.npz
     python examples/judge_tiles.py judge fit.npz judged.npz
 
-The bundle is one that was exported with --answers tiles, whatever it was calibrated on. `fit` measures frames clean and with
-patches, as an export does; `measure` measures others clean and with faults: a mud spot, a band of dead lines and a disc of
-glare that are drawn here, and local kinds of degradation; frame by frame the severities go round. `judge` prints a Markdown
-table: intersection over union of the abnormal tiles with those that the fault covers by --share or more, with 95 % intervals
-of drives that are drawn again and again.
+The bundle is one that was exported with --answers tiles, whatever it was calibrated on. `fit` measures frames clean, with
+patches and with local kinds of degradation, as an export does; `measure` measures others clean and with faults: a mud spot,
+a band of dead lines and a disc of glare that are drawn here, and the local kinds; frame by frame the severities go round.
+`judge` prints a Markdown table: intersection over union of the abnormal tiles with those that the fault covers by --share or
+more, with 95 % intervals of drives that are drawn again and again. Left out: by a fit without the kind, of a drawn fault
+without the kind that resembles it; alike left out: without the filling of patches that resembles it as well; seen: by the fit
+of an export.
 """
 
 import argparse
@@ -21,8 +23,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from export.anomalies import SEVERITIES, degrade_with_mask
-from export.answers.fit_tiles import calibrate_tiles
+from export.anomalies import SEVERITIES, TILE_KINDS, degrade_with_mask
+from export.answers.fit_tiles import CalibratedTiles, calibrate_tiles
 from export.answers.rows import PatchedRows
 from export.answers.tiles import grid_of
 from export.calibration.evaluation_graphs import EvaluationGraphs
@@ -31,12 +33,17 @@ from export.features.key import FeatureKey
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.reporter import SILENT
-from lsood_runtime.offline import NO_CAUSE, abnormal_tiles
+from lsood_runtime.offline import abnormal_tiles
 
 Frame = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 DRAWN = ("mud_spot", "dead_band", "glare_disc")
-LOCAL = ("mud", "glare")
+RESEMBLED = {"mud_spot": "mud", "dead_band": "dead_lines", "glare_disc": "glare"}
+"""Kind of degradation that each of them resembles."""
+
+ALIKE = {"mud": "texture", "dead_lines": "lines", "glare": "light"}
+"""Fillings of patches that resemble a kind, though none is drawn as it is."""
+
 FEATURE = "feature:"
 DRAWS = 2000
 
@@ -144,37 +151,64 @@ def over_drives(part: NDArray[np.int64], whole: NDArray[np.int64], drive: NDArra
     return f"{low:.2f} to {high:.2f}"
 
 
-def judge(options: argparse.Namespace) -> None:
-    """Fit on one file of rows, and judge on the other."""
-    (fit, _), (judged, severity) = read_rows(options.fit), read_rows(options.judged)
-    calibrated = calibrate_tiles(fit, 0)
+def left_out(fault: str) -> tuple[tuple[str, ...], ...]:
+    """What the fits leave out that judge a fault: nothing, its kind, and where there is one the filling alike as well."""
+    kind = RESEMBLED.get(fault, fault)
+    return ((), (kind,), (kind, ALIKE[kind])) if kind in ALIKE else ((), (kind,))
+
+
+def found_by(calibrated: CalibratedTiles, judged: PatchedRows) -> Mask:
+    """Which tiles are abnormal, ``(N, R, Q)`` bool."""
     record, abnormality = calibrated.record, calibrated.fitted.abnormality(judged.values)
-    found = np.stack([abnormal_tiles(tiles, record.limit, record.neighbor_limit) for tiles in abnormality])
-    truth, clean = judged.cover >= options.share, judged.clean
-    whole = np.logical_not(found[clean].reshape(clean.sum(), -1).any(axis=1))
+    return np.stack([abnormal_tiles(tiles, record.limit, record.neighbor_limit) for tiles in abnormality])
+
+
+def clean_words(calibrated: CalibratedTiles, found: Mask, judged: PatchedRows) -> str:
+    """How many clean frames have no abnormal tile, and what the limit promises."""
+    record, clean = calibrated.record, judged.clean
+    whole = np.logical_not(found[clean].any(axis=(1, 2)))
     interval = over_drives(whole.astype(np.int64), np.ones(len(whole), np.int64), judged.drive[clean])
-    print(f"- clean frames without an abnormal tile: {whole.mean():.3f} of {clean.sum()} ({interval}); ", end="")
-    print("the limit is for a rate of ", end="")
-    print(
-        f"{record.false_alarm_rate:g} over {record.guarantee}, and keeps {record.clean_kept:.3f} of those of the fit\n"
+    return (
+        f"{whole.mean():.3f} of {clean.sum()} ({interval}); the limit is for a rate of {record.false_alarm_rate:g} over "
+        f"{record.guarantee}, and keeps {record.clean_kept:.3f} of those of the fit"
     )
-    print("| fault | frames | IoU of all tiles | 95 % interval | mean IoU | severity 1 to 5 | any of its tiles found |")
+
+
+def overlap_words(found: Mask, truth: Mask, drive: NDArray[np.str_]) -> str:
+    """Intersection over union of all tiles of a fault's frames, its interval, and the mean of the frames."""
+    counts = (found & truth).sum(axis=(1, 2)), (found | truth).sum(axis=(1, 2))
+    pooled = counts[0].sum() / counts[1].sum()
+    return f"{pooled:.2f} ({over_drives(*counts, drive)}), {overlaps(found, truth).mean():.2f}"
+
+
+def judge(options: argparse.Namespace) -> None:
+    """Fit on one file of rows, with all and with what is left out for each fault, and judge on the other."""
+    (fit, _), (judged, severity) = read_rows(options.fit), read_rows(options.judged)
+    faults = options.kinds or list(dict.fromkeys(judged.filling[~judged.clean].tolist()))
+    found: dict[tuple[str, ...], Mask] = {}
+    for names in dict.fromkeys(names for fault in ["", *faults] for names in (left_out(fault) if fault else ((),))):
+        calibrated = calibrate_tiles(fit.chosen(~np.isin(fit.filling, names)), 0)
+        found[names] = found_by(calibrated, judged)
+        print(f"- clean frames without an abnormal tile, left out {' and '.join(names) or 'nothing'}: ", end="")
+        print(clean_words(calibrated, found[names], judged))
+    print("\nIoU of all tiles (95 % interval), mean IoU of the frames:\n")
+    print("| fault | frames | left out | alike left out | seen | seen, severity 1 to 5 | any of its tiles found |")
     print("|---|---|---|---|---|---|---|")
-    for kind in dict.fromkeys(judged.filling[~clean].tolist()):
-        own = (judged.filling == kind) & truth.any(axis=(1, 2))
-        each, both = overlaps(found[own], truth[own]), found[own] & truth[own]
-        counts = both.sum(axis=(1, 2)), (found[own] | truth[own]).sum(axis=(1, 2))
-        pooled, interval = counts[0].sum() / counts[1].sum(), over_drives(*counts, judged.drive[own])
+    truth = judged.cover >= options.share
+    for fault in faults:
+        own = (judged.filling == fault) & truth.any(axis=(1, 2))
+        seen, *others = (found[names][own] for names in left_out(fault))
+        words = [overlap_words(each, truth[own], judged.drive[own]) for each in (*others, seen)]
+        each = overlaps(seen, truth[own])
         levels = [each[severity[own] == level] for level in SEVERITIES]
-        words = ", ".join(f"{part.mean():.2f}" if len(part) else "none" for part in levels)
-        hit = both.any(axis=(1, 2)).mean()
-        print(
-            f"| {kind or NO_CAUSE} | {own.sum()} | {pooled:.2f} | {interval} | {each.mean():.2f} | {words} | {hit:.2f} |"
-        )
+        by_level = ", ".join(f"{part.mean():.2f}" if len(part) else "none" for part in levels)
+        hits = ", ".join(f"{(part & truth[own]).any(axis=(1, 2)).mean():.2f}" for part in (others[0], seen))
+        columns = [fault, str(own.sum()), *words[:-1], *[""] * (3 - len(words)), words[-1], by_level, hits]
+        print(f"| {' | '.join(columns)} |")
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Measure frames clean and with patches, and keep the rows."""
+    """Measure frames clean, with patches and with local kinds, as an export does, and keep the rows."""
     graphs = EvaluationGraphs(options.bundle)
     files = FrameFiles(options.frames, graphs.manifest.input.channels)
     drives = np.array(drive_names(files.paths, options.group_by))
@@ -209,12 +243,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name == "fit":
             one.add_argument("--seed", type=int, default=0)
         else:
-            one.add_argument("--kinds", nargs="+", default=[*DRAWN, *LOCAL])
+            one.add_argument("--kinds", nargs="+", default=[*DRAWN, *TILE_KINDS])
         one.set_defaults(run=run)
     other = commands.add_parser("judge", help="rows to a table")
     other.add_argument("fit", type=Path)
     other.add_argument("judged", type=Path)
     other.add_argument("--share", type=float, default=0.3, help="share of a tile that a fault covers")
+    other.add_argument("--kinds", nargs="+", help="faults to judge; all that were measured, unless named")
     other.set_defaults(run=judge)
     options = parser.parse_args(arguments)
     options.run(options)

@@ -9,7 +9,7 @@ shows every kind at every severity.
 
 from export.anomalies.composition import DegradedMoment, composed, draw_pair, rising
 from export.anomalies.degrading import SEVERITIES, degrade, degrade_with_mask
-from export.anomalies.kinds import ANOMALIES, COMMON_KINDS, KINDS, AnomalyGroup, AnomalyKind, kinds_in
+from export.anomalies.kinds import ANOMALIES, COMMON_KINDS, KINDS, TILE_KINDS, AnomalyGroup, AnomalyKind, kinds_in
 from export.anomalies.overlay_folder import overlays
 from export.anomalies.patterns import Bytes, Degradation, Floats, LocalChange
 
@@ -18,6 +18,7 @@ __all__ = [
     "COMMON_KINDS",
     "KINDS",
     "SEVERITIES",
+    "TILE_KINDS",
     "AnomalyGroup",
     "AnomalyKind",
     "Bytes",

@@ -81,6 +81,11 @@ COMMON_KINDS: tuple[str, ...] = tuple(KINDS)[:14]
 """The kinds by which detectors are chosen, bundles evaluated and the published results measured unless others are named."""
 
 
+TILE_KINDS: tuple[str, ...] = tuple(name for name, kind in KINDS.items() if kind.local and name != "torn_frame")
+"""The local kinds by which each part of the picture that they touch looks abnormal by itself, from which abnormal tiles are
+learnt: what lies below the seam of a torn frame is a picture as any other."""
+
+
 def check_kinds(kinds: Sequence[str]) -> None:
     """Refuse names that are not in the table, and none at all.
 

@@ -70,12 +70,12 @@ class DegradedRows:
 
 @dataclass(frozen=True, eq=False)
 class PatchedRows:
-    """N measured frames, clean and with a part replaced, to tell abnormal tiles by.
+    """N measured frames, clean and with a part replaced or degraded, to tell abnormal tiles by.
 
     Attributes:
         values: ``(N, D)`` float32 of moments tile by tile.
-        cover: ``(N, R, Q)`` share of each tile that the patch covers; 0 in clean frames.
-        filling: ``(N,)`` str, of the patch; empty for clean frames.
+        cover: ``(N, R, Q)`` share of each tile that the patch or the degradation covers; 0 in clean frames.
+        filling: ``(N,)`` str, of the patch, or the kind of degradation; empty for clean frames.
         drive: ``(N,)`` str, of the clean frame.
         frame: ``(N,)`` int64, index of the clean frame among the calibration frames.
     """
@@ -88,7 +88,7 @@ class PatchedRows:
 
     @property
     def clean(self) -> NDArray[np.bool_]:
-        """``(N,)``: which frames have no patch."""
+        """``(N,)``: which frames nothing was done to."""
         clean: NDArray[np.bool_] = self.filling == ""
         return clean
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How abnormal each tile of a frame is, by moments of the early layers: a perceptron that learnt to tell patches.
+"""How abnormal each tile of a frame is, by moments of the early layers: a perceptron that learnt to tell what covers a tile.
 
 The numbers of a tile are standardised by the same tile of clean frames, since a road lies below and a sky above, which vary
 less than what stands between them. Beside them stand their means over all tiles, so that a fog on the whole frame can be told
 from a stain in one place. A perceptron of one hidden layer (:mod:`export.answers.tile_perceptron`) learns clean tiles against
-those under a patch (``export/anomalies/patches.py``). With its log odds ``m`` the abnormality of a tile is
-``log(1 + exp(m))``, 0 or more.
+those under a patch, by which is meant here a replaced part (``export/anomalies/patches.py``) or a local kind of degradation.
+With its log odds ``m`` the abnormality of a tile is ``log(1 + exp(m))``, 0 or more.
 """
 
 from collections.abc import Sequence

@@ -46,7 +46,7 @@ def checked_answers(
         wanted: of ``quality`` and ``cause``.
         seed: of the deal of drives and kinds to folds.
         tap_layers: names of the taps.
-        patched: frames clean and with patches, where abnormal tiles are to be told.
+        patched: frames clean, patched and locally degraded, where abnormal tiles are to be told.
         calibrated_map: of what is unknown, where it is to be given.
 
     Raises:

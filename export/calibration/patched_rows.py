@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure calibration frames clean and with a part replaced, to fit abnormal tiles on."""
+"""Measure calibration frames clean, with a part replaced, and with local kinds of degradation, to fit abnormal tiles on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from export.anomalies import SEVERITIES, TILE_KINDS, degrade_with_mask
 from export.anomalies.patch_fillings import FILLINGS
 from export.anomalies.patches import patched
 from export.answers.rows import PatchedRows
@@ -20,13 +21,17 @@ from export.frames.files import FrameFiles
 from export.reporter import Reporter
 from lsood_runtime.offline import InputContract, TileEdges
 
-PATCHES = 12
-"""Patched pictures of each clean frame. The fillings take turns over all of them, so that each is drawn as often."""
+PATCHES, DEGRADED = 8, 4
+"""Pictures of each clean frame with a patch, and with a local kind of degradation. Fillings, kinds and severities take turns
+over all of them, so that each is drawn as often."""
+
+EACH = 1 + PATCHES + DEGRADED
+"""Pictures of a frame, the clean one first."""
 
 
 def patched_passes(frames: int) -> int:
     """Passes of the network for so many calibration frames."""
-    return min(frames, CLEAN) * (1 + PATCHES)
+    return min(frames, CLEAN) * EACH
 
 
 def measure_patched(
@@ -39,7 +44,7 @@ def measure_patched(
     reporter: Reporter,
     spread: Spread = one_process,
 ) -> PatchedRows:
-    """Measure evenly spaced frames, clean and with patches of as many fillings each.
+    """Measure evenly spaced frames, each clean, with patches, and with local kinds of degradation.
 
     Args:
         files: the calibration frames.
@@ -47,7 +52,7 @@ def measure_patched(
         drives: names of the drives of frames, by their indices.
         measure: gives the moments of a frame tile by tile, and whatever else.
         contract: of the input, which says where in the frame a tile lies.
-        seed: of the patches.
+        seed: of patches and degradations.
         reporter: told how far this has come.
         spread: measures in this process, or in several.
 
@@ -58,7 +63,7 @@ def measure_patched(
     reporter.stage(
         f"{patched_passes(len(fitted)):,} passes of the network for abnormal tiles (clean frames: {len(chosen)})"
     )
-    frames = [int(index) for index in chosen for _ in range(1 + PATCHES)]
+    frames = [int(index) for index in chosen for _ in range(EACH)]
     todo = list(enumerate(frames))
     with spread(_Patching(files, chosen, contract, seed), measure) as run:
         measured = list(reporter.progress(run(todo, 1), "patching", len(todo)))
@@ -74,7 +79,7 @@ def measure_patched(
 
 @dataclass(frozen=True, eq=False)
 class _Patched:
-    """A frame, clean or patched, and measured."""
+    """A frame, clean, patched or degraded, and measured."""
 
     values: Mapping[FeatureKey, NDArray[np.float32]]
     cover: NDArray[np.float64]
@@ -97,27 +102,50 @@ class _Patching:
             CalibrationError: a feature that is not finite.
         """
         turn, index = each
-        frame, mask, filling = self.files[index], np.zeros(self.files.shape[:2], np.bool_), filling_of(turn)
-        if filling:
-            rng = np.random.default_rng((self.seed, turn))
-            other = self.files[int(rng.choice(self.sources))]
-            frame, mask = patched(frame, other, filling, rng)
+        filling, severity = change_of(turn)
+        frame, mask = self._changed(self.files[index], filling, severity, turn)
         given = measure(frame)[0]
         keys = tile_keys(tuple(given))
         for key in keys:
             if not np.isfinite(given[key]).all():
                 raise CalibrationError(
-                    f"expected finite features, {self.files.paths[index]} with a patch gives NaN or infinity in {key}: look "
-                    "at it, or leave --answers tiles out"
+                    f"expected finite features, {self.files.paths[index]}{f' with {filling}' * bool(filling)} gives NaN or "
+                    f"infinity in {key}: look at it, or leave --answers tiles out"
                 )
         cover = cover_of_tiles(mask, self.contract.tile_edges(*grid_of(keys)))
         return _Patched({key: np.asarray(given[key], np.float32) for key in keys}, cover, filling)
 
+    def _changed(
+        self, frame: NDArray[np.uint8], filling: str, severity: int, turn: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The frame, clean, patched or degraded, and ``(H, W)`` bool: where it is not as it was."""
+        if not filling:
+            return frame, np.zeros(frame.shape[:2], np.bool_)
+        rng = np.random.default_rng((self.seed, turn))
+        if not severity:
+            return patched(frame, self.files[int(rng.choice(self.sources))], filling, rng)
+        turned = slice(None, None, -1 if self.files.channels == "bgr" else 1)  # degradations are defined on RGB
+        degraded, mask = degrade_with_mask(frame[..., turned], filling, severity, int(rng.integers(_SEEDS)))
+        return np.ascontiguousarray(degraded[..., turned]), mask
 
-def filling_of(turn: int) -> str:
-    """Filling of a picture by its turn, counted over clean and patched ones; none of the clean ones, which come first."""
-    frame, patch = divmod(turn, 1 + PATCHES)
-    return FILLINGS[(PATCHES * frame + patch - 1) % len(FILLINGS)] if patch else ""
+
+_SEEDS = 2**31
+"""Of degradations, so many are drawn from."""
+
+
+def change_of(turn: int) -> tuple[str, int]:
+    """What is done to a picture by its turn, counted over clean and changed ones, of which the clean ones come first.
+
+    Returns:
+        A filling and 0, or a kind of degradation and its severity; of the clean ones an empty name and 0.
+    """
+    frame, place = divmod(turn, EACH)
+    if not place:
+        return "", 0
+    if place <= PATCHES:
+        return FILLINGS[(PATCHES * frame + place - 1) % len(FILLINGS)], 0
+    rounds, kind = divmod(DEGRADED * frame + place - 1 - PATCHES, len(TILE_KINDS))
+    return TILE_KINDS[kind], SEVERITIES[(rounds + kind) % len(SEVERITIES)]
 
 
 def cover_of_tiles(mask: NDArray[np.bool_], edges: TileEdges) -> NDArray[np.float64]:

@@ -1,14 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The example that judges abnormal tiles on drives and faults that no fit has seen."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from examples.judge_tiles import DRAWN, drawn_fault, main, over_drives, read_rows, write_rows
+from examples.judge_tiles import (
+    ALIKE,
+    DRAWN,
+    RESEMBLED,
+    drawn_fault,
+    left_out,
+    main,
+    over_drives,
+    read_rows,
+    write_rows,
+)
+from export.anomalies import TILE_KINDS
+from export.anomalies.patch_fillings import FILLINGS
 from export.answers.fit_tiles import calibrate_tiles
+from export.answers.rows import PatchedRows
 from lsood_runtime.offline import abnormal_tiles
 from tests.export.answers.drawn_tiles import draw_tiles, train_little
 
@@ -26,29 +40,47 @@ def test_drawn_fault_grows_with_severity_and_leaves_the_rest_as_it_is(kind: str)
     assert sizes == sorted(sizes)
 
 
-def test_judge_tiles_prints_the_overlap_of_a_fit_on_one_file_with_the_other(
+def _named(rows: PatchedRows, names: dict[str, str]) -> PatchedRows:
+    """Rows of drawn tiles under names of what is judged."""
+    return dataclasses.replace(rows, filling=np.array([names.get(name, name) for name in rows.filling.tolist()]))
+
+
+def test_judge_tiles_prints_the_overlap_of_fits_with_and_without_a_kind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_little(monkeypatch)
-    files, rows = (tmp_path / "fit.npz", tmp_path / "judged.npz"), (draw_tiles(0, 25, 4), draw_tiles(1, 10, 3))
-    for file, own in zip(files, rows, strict=True):
+    files = tmp_path / "fit.npz", tmp_path / "judged.npz"
+    fit = _named(draw_tiles(0, 4, 5), {"flat": "glare", "grain": "colour"})
+    judged = _named(draw_tiles(1, 6, 2), {"flat": "glare_disc", "grain": "frost"})
+    for file, own in zip(files, (fit, judged), strict=True):
         write_rows(own, np.where(own.filling == "", 0, 3), file)
         back, _ = read_rows(file)
         assert back.values.keys() == own.values.keys()
         np.testing.assert_array_equal(back.cover, own.cover)
-    main(["judge", *map(str, files)])
+    main(["judge", *map(str, files), "--kinds", "glare_disc"])
     printed = capsys.readouterr().out
-    calibrated = calibrate_tiles(rows[0], 0)
-    record, values = calibrated.record, calibrated.fitted.abnormality(rows[1].values)
-    found = np.stack([abnormal_tiles(tiles, record.limit, record.neighbor_limit) for tiles in values])
-    clean, truth = rows[1].filling == "", rows[1].cover >= 0.3
-    assert f"without an abnormal tile: {1 - found[clean].any(axis=(1, 2)).mean():.3f} of {clean.sum()}" in printed
-    own = (rows[1].filling == "flat") & truth.any(axis=(1, 2))
-    pooled = (found & truth)[own].sum() / (found | truth)[own].sum()
-    seen = re.search(r"\| flat \| (\d+) \| (\S+) \|", printed)
-    assert seen is not None
-    assert int(seen[1]) == own.sum()
-    assert float(seen[2]) == pytest.approx(pooled, abs=0.006)
+    assert "| frost |" not in printed
+    row = re.search(r"\| glare_disc \| (\d+) \| (\S+) [^|]*\| (\S+) [^|]*\| (\S+) ", printed)
+    assert row is not None
+    clean, truth = judged.filling == "", judged.cover >= 0.3
+    own = (judged.filling == "glare_disc") & truth.any(axis=(1, 2))
+    assert int(row[1]) == own.sum()
+    for place, names in ((2, ("glare",)), (4, ())):
+        calibrated = calibrate_tiles(fit.chosen(~np.isin(fit.filling, names)), 0)
+        record, values = calibrated.record, calibrated.fitted.abnormality(judged.values)
+        found = np.stack([abnormal_tiles(tiles, record.limit, record.neighbor_limit) for tiles in values])
+        kept = 1 - found[clean].any(axis=(1, 2)).mean()
+        assert f"left out {' and '.join(names) or 'nothing'}: {kept:.3f} of {clean.sum()}" in printed
+        pooled = (found & truth)[own].sum() / (found | truth)[own].sum()
+        assert float(row[place]) == pytest.approx(pooled, abs=0.006)
+
+
+def test_fits_of_a_fault_leave_out_its_kind_or_that_which_it_resembles() -> None:
+    assert left_out("frost") == ((), ("frost",))
+    assert left_out("glare") == left_out("glare_disc") == ((), ("glare",), ("glare", "light"))
+    assert {*RESEMBLED} == {*DRAWN}
+    assert {*RESEMBLED.values(), *ALIKE} <= {*TILE_KINDS}
+    assert {*ALIKE.values()} <= {*FILLINGS}
 
 
 def test_over_drives_of_drives_alike_is_their_figure_and_of_one_that_differs_holds_both() -> None:

@@ -15,6 +15,7 @@ from export.anomalies import (
     COMMON_KINDS,
     KINDS,
     SEVERITIES,
+    TILE_KINDS,
     AnomalyGroup,
     Bytes,
     LocalChange,
@@ -146,6 +147,10 @@ def test_table_of_kinds_says_which_are_local() -> None:
     frame = scene(0, 64, 96).astype(np.float32)
     for kind in KINDS.values():
         assert isinstance(kind.degradation(frame, 3, np.random.default_rng(0)), LocalChange) == kind.local
+
+
+def test_kinds_that_tiles_learn_are_the_local_ones_but_that_whose_parts_look_sound() -> None:
+    assert sorted([*TILE_KINDS, "torn_frame"]) == LOCAL
 
 
 def test_kinds_in_groups_part_the_table() -> None:
