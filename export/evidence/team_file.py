@@ -121,6 +121,9 @@ def read_team_file(path: Path) -> TeamFile:
         raise UsageError(
             f"expected a YAML file of requirements, cannot read {path}: {one_line(reason_of(error))}; correct it"
         ) from error
+    if not isinstance(values, dict):
+        got = "nothing" if values is None else f"{values!r:.60}"
+        raise UsageError(f"expected a mapping of {', '.join(_SECTIONS)} in {path}, got {got}: write NAME: value")
     try:
         sections = _mapping(values, "the file", _SECTIONS)
         return TeamFile(

@@ -50,7 +50,8 @@ def test_team_file_with_nothing_in_it_changes_nothing(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("claim: {}", "did you mean claims\\?"),
-        ("[1]", "expected a mapping of names in the file"),
+        ("[1]", r"^expected a mapping of title, claims, own, alarm in .*team\.yaml, got \[1\]: write NAME: value"),
+        ("", r"^expected a mapping of title, claims, own, alarm in .*team\.yaml, got nothing: write NAME: value"),
         ("claims: [R-FAR-1]", "expected a mapping of names in claims"),
         ("claims: {R-FAR-1: 0.05}", "expected a mapping of names in claims.R-FAR-1"),
         ("claims: {R-FAR-1: {limits: 1}}", "did you mean limit\\?"),
