@@ -3,7 +3,8 @@
 
 ``run_decompositions`` does so for whatever there is, and follows the whole network twice more for it. Activations and sums,
 which are all that most networks do in place, are replaced in the graph itself where nothing else that is read later holds the
-memory that they overwrite.
+memory that they overwrite. It also writes out blocks of autocast and of gradients, which a capture keeps as graphs of their
+own.
 """
 
 from collections import defaultdict
@@ -21,7 +22,9 @@ _ELEMENTWISE = frozenset([*_ACTIVATIONS.split(), *_ARITHMETIC.split()])
 
 
 def without_writes(program: ExportedProgram) -> ExportedProgram:
-    """A program that computes the same and does nothing in place; the graph of the one that is given may change."""
+    """A flat program that computes the same and does nothing in place; the graph of the one that is given may change."""
+    if any(isinstance(node.target, torch._ops.HigherOrderOperator) for node in program.graph.nodes):
+        return _followed_again(program)
     order = {node: i for i, node in enumerate(program.graph.nodes)}
     holders: dict[object, list[fx.Node]] = defaultdict(list)
     for node in order:
@@ -30,10 +33,17 @@ def without_writes(program: ExportedProgram) -> ExportedProgram:
     for node in filter(_writes, order):
         form = _form_of_its_own(node)
         if form is None or not _read_instead(node, holders, order):
-            decomposed: ExportedProgram = program.run_decompositions({})
-            return decomposed
+            return _followed_again(program)
         node.target = form
     return program
+
+
+def _followed_again(program: ExportedProgram) -> ExportedProgram:
+    with_gradients = torch.ops.higher_order.wrap_with_set_grad_enabled
+    for block in program.graph.find_nodes(op="call_function", target=with_gradients):
+        block.update_arg(0, False)  # torch cannot follow parameters again that need gradients, which nobody asks for
+    decomposed: ExportedProgram = program.run_decompositions({})
+    return decomposed
 
 
 def _writes(node: fx.Node) -> bool:
@@ -43,9 +53,10 @@ def _writes(node: fx.Node) -> bool:
 def _form_of_its_own(node: fx.Node) -> torch._ops.OpOverload | None:
     """The operation that gives in a new tensor what a node writes into its first; None where there may be none."""
     assert isinstance(node.target, torch._ops.OpOverload)
-    name = node.target._schema.name.removeprefix("aten::").removesuffix("_")
+    written = node.target._schema.name.removeprefix("aten::")  # add_ where it writes into its first, add into its `out`
+    name = written.removesuffix("_")
     types = {tensor.dtype for source in node.all_input_nodes for tensor in _tensors(source)}
-    if name not in _ELEMENTWISE or len(types) > 1 or not types.pop().is_floating_point:
+    if not written.endswith("_") or name not in _ELEMENTWISE or len(types) > 1 or not types.pop().is_floating_point:
         return None
     form = getattr(getattr(torch.ops.aten, name), node.target._overloadname)
     assert isinstance(form, torch._ops.OpOverload)
@@ -60,9 +71,11 @@ def _read_instead(node: fx.Node, holders: Mapping[object, Sequence[fx.Node]], or
         for holder in holders[_memory(node.meta["val"])]
         if order[holder] < order[node]
     }
+    outside = overwritten not in later or any(holder.op != "call_function" for holder in later)  # a weight, the input
+    if outside:
+        return False
     readers = later.pop(overwritten)
-    outside = any(holder.op != "call_function" for holder in [overwritten, *later])
-    if outside or any(later.values()) or any(reader.op == "output" for reader in readers):
+    if any(later.values()):
         return False
     overwritten.replace_all_uses_with(node, delete_user_cb=readers.__contains__)
     return True
