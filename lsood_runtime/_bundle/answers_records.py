@@ -100,7 +100,7 @@ class CauseRecord:
 
     Attributes:
         names: of the probabilities: ``none``, then the kinds of degradation.
-        coverage: share of frames whose cause is meant to be in the set of causes: 0.95, or as many as were left out and had it.
+        coverage: share of frames whose cause is meant to be in the set of causes: 0.95, or that of the fit where it is less.
         set_threshold: probability from which on a cause is in that set.
         clean_kept: share of clean frames called ``none``.
         right: share of degraded frames called by their kind, by severity, ``1`` to ``5``.
