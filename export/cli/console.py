@@ -91,6 +91,7 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
     """Do the work and give the exit code; an error of this package becomes one line on stderr."""
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, stream=sys.stderr)
     keep_matplotlib_out_of_home()  # libraries of the export import it too
+    thresholds = gc.get_threshold()
     gc.set_threshold(_NEW_OBJECTS)
     try:
         with errors_told_as_the_stop(), refuse_exit(ExportError, "the code that a command runs"):
@@ -116,4 +117,6 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
         words, code = words_and_code(stop)
         print(f"export: {words}", file=sys.stderr)
         return code
+    finally:
+        gc.set_threshold(*thresholds)
     return 0

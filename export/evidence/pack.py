@@ -55,7 +55,7 @@ class EvidencePack:
         certificate_made_at: when the certificate was made; None without one.
         tests_version: of this project, that the results of tests are of; None without results, or where these do not say it.
         tests_commit: likewise.
-        commit: of the tree that this program runs from; None where it is installed.
+        commit: of the tree that this program runs from; None where git tells none, as where it is installed.
         claims: requirements first, then assumptions, limits and hazards.
         copies: bytes of the documents that the claims point to, by their name in the pack.
     """
@@ -130,7 +130,9 @@ class EvidencePack:
         if self.tests_commit is None:
             return f"{told}."
         if self.commit is None:
-            return f"{told}; this program is installed and does not know its own, so that versions alone were compared."
+            return (
+                f"{told}; git tells no commit of this program, as where it is installed: versions alone were compared."
+            )
         if is_same_commit(self.tests_commit, self.commit):
             return f"{told}, as this program is."
         return (

@@ -6,18 +6,19 @@ import subprocess
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-_CHANGED = ", changed"
+_CHANGED, _UNKNOWN = ", changed", ", changes unknown"
 
 
 def source_commit(root: Path = _ROOT) -> str | None:
-    """The commit of a tree, followed by ``, changed`` where files differ from it; None where it is no git repository.
+    """The commit of a tree, followed by ``, changed`` where files differ from it; None where git tells none.
 
-    An installed package has none, whatever repository its environment lies in.
+    An installed package has none, whatever repository it lies in, nor has a tree of another user or one without git.
+    ``, changes unknown`` follows where git tells the commit but not what differs.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def told(*words: str) -> str | None:
-        command = ["git", "-C", str(root), *words]
+        command = ["git", "--no-optional-locks", "-C", str(root), *words]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         except OSError:
@@ -28,9 +29,11 @@ def source_commit(root: Path = _ROOT) -> str | None:
         return None
     commit = told("rev-parse", "HEAD")
     changes = told("status", "--porcelain", "--untracked-files=no")
-    return None if commit is None else f"{commit}{_CHANGED if changes else ''}"
+    if commit is None:
+        return None
+    return commit + (_UNKNOWN if changes is None else _CHANGED if changes else "")
 
 
 def is_same_commit(one: str, other: str) -> bool:
-    """Whether two trees have the same files: those of one commit, without changes."""
-    return one == other and not one.endswith(_CHANGED)
+    """Whether two trees have the same files: those of one commit, known to be without changes."""
+    return one == other and not one.endswith((_CHANGED, _UNKNOWN))

@@ -74,18 +74,23 @@ def with_free_batch(model: ModelProto) -> ModelProto:
     """
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Reshape" and node.input[1] in constants:
-            shape = numpy_helper.to_array(constants[node.input[1]])
-            if shape[:1] == MANY_FRAMES:
-                free = np.array([-1, *shape[1:]], np.int64)
-                constants[node.input[1]].CopyFrom(numpy_helper.from_array(free, node.input[1]))
+    shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    read_otherwise = {
+        name for node in graph.node for i, name in enumerate(node.input) if (node.op_type, i) != ("Reshape", 1)
+    }
+    for name in constants.keys() & (shapes - read_otherwise):
+        shape = numpy_helper.to_array(constants[name])
+        if shape[:1] == MANY_FRAMES:
+            constants[name].CopyFrom(numpy_helper.from_array(np.array([-1, *shape[1:]], np.int64), name))
     values = [*graph.input, *graph.output, *graph.value_info]
     for dim in (value.type.tensor_type.shape.dim[0] for value in values if value.type.tensor_type.shape.dim):
         if dim.dim_value == MANY_FRAMES:
             dim.dim_param = "batch"
     sizes = [dim.dim_value for value in values for dim in value.type.tensor_type.shape.dim]
-    whole = [tensor for tensor in constants.values() if tensor.data_type == TensorProto.INT64]
+    written = [attribute for node in graph.node if node.op_type == "Constant" for attribute in node.attribute]
+    sizes += [size for attribute in written for size in (attribute.i, *attribute.ints)]
+    tensors = [*constants.values(), *(attribute.t for attribute in written)]
+    whole = [tensor for tensor in tensors if tensor.data_type == TensorProto.INT64]
     sizes += [int(size) for tensor in whole for size in numpy_helper.to_array(tensor).flat]
     if bound := [size for size in sizes if size and size % MANY_FRAMES == 0]:
         raise ValueError(f"expected a batch that is first in every value, got a size of {bound[0]}: keep it first")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exit codes and error lines of the commands."""
 
+import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
@@ -35,7 +36,9 @@ def test_run_command_that_fails_gives_the_exit_code_of_the_error(
     def work(_: ConsoleReporter) -> None:
         raise error("expected a, got b: do c")
 
+    thresholds = gc.get_threshold()
     assert run_command(work, ConsoleOptions()) == error.exit_code
+    assert gc.get_threshold() == thresholds
     assert capsys.readouterr().err == "export: error: expected a, got b: do c\n"
     assert f"{error.exit_code} " in EXIT_CODES
 

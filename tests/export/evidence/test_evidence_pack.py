@@ -211,7 +211,7 @@ def test_pack_says_which_version_and_commit_its_results_of_tests_are_of_and_refu
     of_it = f"The results of tests are of version {__version__}, commit c0ffee"
     for text, commit, told in (
         (suite, "c0ffee", "The results of tests are not tied to a version: their file names none."),
-        (tied_to_this, None, f"{of_it}; this program is installed and does not know its own"),
+        (tied_to_this, None, f"{of_it}; git tells no commit of this program, as where it is installed: versions"),
         (tied_to_this, "c0ffee", f"{of_it}, as this program is."),
         (
             tied_to_this,

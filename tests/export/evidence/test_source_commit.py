@@ -35,5 +35,9 @@ def test_commit_of_a_tree_is_that_of_its_repository(tmp_path: Path, monkeypatch:
     assert changed == f"{commit}, changed"
     assert is_same_commit(commit, commit)
     assert not is_same_commit(changed, changed)
+    (tree / ".git" / "index").write_bytes(b"damaged")
+    unknown = source_commit(tree)
+    assert unknown == f"{commit}, changes unknown"
+    assert not is_same_commit(unknown, unknown)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert source_commit(tree) is None, "without git"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Graphs of features are converted for a number of frames, which is made free where it is first, and refused elsewhere."""
 
+from collections.abc import Callable
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -38,6 +40,28 @@ def test_graph_with_a_free_batch_takes_any_number_of_frames(frames: int) -> None
 def test_graph_whose_batch_is_not_first_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected a batch that is first in every value, got a size of "):
         with_free_batch(reshaped(*shape))
+
+
+def shared_with_expand(model: ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Expand", ["x", "shape"], ["z"]))
+
+
+def in_a_node(model: ModelProto) -> None:
+    shape = model.graph.initializer.pop()
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["shape"], value=shape))
+
+
+def in_a_node_of_whole_numbers(model: ModelProto) -> None:
+    model.graph.initializer.pop()
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["shape"], value_ints=[MANY_FRAMES, 6]))
+
+
+@pytest.mark.parametrize("change", [shared_with_expand, in_a_node, in_a_node_of_whole_numbers])
+def test_graph_whose_batch_is_a_constant_that_cannot_be_freed_is_refused(change: Callable[[ModelProto], None]) -> None:
+    model = reshaped(MANY_FRAMES, 6)
+    change(model)
+    with pytest.raises(ValueError, match=f"expected a batch that is first in every value, got a size of {MANY_FRAMES}"):
+        with_free_batch(model)
 
 
 @pytest.mark.parametrize("shape", [(2, 24, 32), (3, 65, 127)])

@@ -66,8 +66,9 @@ def input_overwritten(y: Tensor, x: Tensor) -> Tensor:
 
 
 def view_of_input_overwritten(y: Tensor, x: Tensor) -> Tensor:
-    x.view(-1).tanh_()
-    return y + x.mean()
+    view = x.view(-1)
+    view.tanh_()
+    return y + view.mean()
 
 
 def returned_and_another_overwritten_in_part(y: Tensor, _: Tensor) -> Tensor:
