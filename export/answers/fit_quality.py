@@ -12,23 +12,19 @@ from export.answers.cells import KindAtSeverity, fit_cells
 from export.answers.columns import Rows
 from export.answers.left_out import left_out_kinds
 from export.answers.perceptron import fit_perceptron
-from export.answers.quality import (
-    FittedQuality,
-    conformal_factor,
-    error_size,
-    fit_error,
-    fit_factors,
-    inside,
-)
+from export.answers.quality import FittedQuality, conformal_factor, fit_reach, reach_of
 from export.answers.rows import DegradedRows
 from export.errors import CalibrationError
 from lsood_runtime.offline import NO_CAUSE, QualityRecord
 
 COVERAGE = 0.9
-"""Share of all frames whose quality the interval is to hold."""
+"""Share of all frames whose quality the interval is to hold; either end misses half of the rest."""
 
-OF_A_KIND = 0.9
-"""The same of the frames of each single kind that was left out of the fit."""
+MISSED_BELOW, MISSED_ABOVE = 0.05, 0.1
+"""Share of the frames of each kind, left out of the fit, that may lie below the lower and above the upper end: to be told as
+too good does more harm."""
+
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,19 +100,21 @@ def fit_quality(
         CalibrationError: too few frames for the coverage.
     """
     truth = _quality_of(rows)
-    error = fit_error(judged.expected, judged.novelty, truth)
-    size = error_size(judged.expected, judged.novelty, error)
+    told = (judged.expected, judged.novelty)
+    miss, error = (1 - COVERAGE) / 2, truth - judged.expected
     try:
-        below, above = fit_factors(judged.expected, size, truth, rows.kind, COVERAGE, OF_A_KIND)
+        below = fit_reach(-error, *told, rows.kind, miss, MISSED_BELOW)
+        above = fit_reach(error, *told, rows.kind, miss, MISSED_ABOVE)
     except ValueError as fault:
         raise CalibrationError(f"{fault}, to cover {COVERAGE:.0%}: calibrate on more") from fault
-    fitted = FittedQuality(fit_perceptron(columns, truth, widths, hidden), error, below, above)
-    held = inside((truth - judged.expected) / size, below, above)
-    width = np.minimum(judged.expected + above * size, 1) - np.maximum(judged.expected - below * size, 0)
+    fitted = FittedQuality(fit_perceptron(columns, truth, widths, hidden), below, above)
+    lower, upper = reach_of(*told, below), reach_of(*told, above)
+    held = (error >= -lower - _ROUNDING) & (error <= upper + _ROUNDING)
+    width = np.minimum(judged.expected + upper, 1) - np.maximum(judged.expected - lower, 0)
     covered = {str(name): float(held[rows.kind == name].mean()) for name in np.unique(rows.kind)}
     worst = min(covered, key=lambda name: covered[name])
     clean = rows.kind == NO_CAUSE
-    low = np.where(judged.novelty > novelty_limit, 0, np.clip(judged.expected - below * size, 0, 1))[clean]
+    low = np.where(judged.novelty > novelty_limit, 0, np.clip(judged.expected - lower, 0, 1))[clean]
     order = np.argsort(low, kind="stable")
     drive = np.unique(rows.drive[clean], return_inverse=True)[1][order]
     varied = np.ptp(judged.expected) > 0 and np.ptp(truth) > 0

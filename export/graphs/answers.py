@@ -221,18 +221,13 @@ def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, 
         linear = graph.add("Add", [linear, _hidden(graph, model, columns)], "quality/layers")
     linear = graph.add("Add", [linear, graph.constant("quality/intercept", np.array(model.intercept))], "quality/line")
     expected = graph.add("Clip", [linear, _NOUGHT, _ONE], "quality/expected")
-    constant, lost, far = (
-        graph.constant(f"quality/error_{i}", np.array(value)) for i, value in enumerate(fitted.error)
-    )
-    worse = graph.add("Mul", [graph.add("Sub", [_ONE, expected], "quality/lost"), lost], "quality/lost_error")
-    further = graph.add("Mul", [novelty, far], "quality/far_error")
-    size = graph.add("Add", [graph.add("Add", [worse, constant], "quality/near_error"), further], "quality/error")
-    ends = [expected]
-    for side, operator, factor in (("low", "Sub", fitted.below), ("high", "Add", fitted.above)):
-        reach = graph.add(
-            "Mul", [size, graph.constant(f"quality/{side}_factor", np.array(factor))], f"quality/{side}_reach"
-        )
-        ends.append(graph.add(operator, [expected, reach], f"quality/{side}"))
+    constant, lost, far = np.stack([-fitted.below, fitted.above], axis=1)[:, None]
+    worse = graph.add("Sub", [_ONE, expected], "quality/lost")
+    worse = graph.add("Mul", [worse, graph.constant("quality/lost_reach", lost)], "quality/worse")
+    further = graph.add("Mul", [novelty, graph.constant("quality/far_reach", far)], "quality/further")
+    reach = graph.add("Add", [worse, graph.constant("quality/least_reach", constant)], "quality/near_reach")
+    reach = graph.add("Add", [reach, further], "quality/reach")
+    ends = [expected, graph.add("Add", [expected, reach], "quality/low_high")]
     clipped = graph.add("Clip", [graph.add("Concat", ends, "quality/ends", axis=1), _NOUGHT, _ONE], "quality/clipped")
     finite = graph.add("Add", [finite, graph.add("Mul", [novelty, _NOUGHT], "quality/noughts")], "quality/finite")
     graph.add("Add", [clipped, finite], QUALITY)
