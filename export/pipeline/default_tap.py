@@ -13,7 +13,7 @@ from export.pipeline.blind_tap import blind_taps
 from export.pipeline.options import ExportOptions
 from export.reporter import Reporter
 from export.sampling.default_tap import DROP_PROB, default_block_size, tap_candidates
-from export.sampling.taps import LayerInfo, list_layers, resolve_taps
+from export.sampling.taps import LayerInfo, ListedLayers, resolve_taps
 
 LOOKED_AT = 4
 """Frames of which a tap has to tell the difference."""
@@ -25,7 +25,11 @@ _MOST_LOOKED_AT = 4
 
 
 def choose_tap(
-    network: nn.Module, images: Sequence[Tensor], options: ExportOptions, reporter: Reporter
+    network: nn.Module,
+    images: Sequence[Tensor],
+    options: ExportOptions,
+    reporter: Reporter,
+    listed: ListedLayers | None = None,
 ) -> ExportOptions:
     """Choose what an export samples where its options do not, and tell the reporter what was chosen and why.
 
@@ -40,6 +44,7 @@ def choose_tap(
         images: inputs of it, ``(1, 3, H, W)`` each, at least one.
         options: of the export.
         reporter: told the choice.
+        listed: the layers of the network for the first image; None to list them here.
 
     Raises:
         TapError: no tap is named and no layer gives a map.
@@ -47,11 +52,11 @@ def choose_tap(
     if options.tap:
         return options
     named = [name for name, module in network.named_modules() if is_drop_block(module)]
-    calls = Counter(layer.name for layer in (list_layers(network, images[0][:1]) if named else []))
+    layers = (listed or ListedLayers(network, images[0])).all
+    calls = Counter(layer.name for layer in layers)
     blocks = [name for name in named if calls[name] == 1]
     if len(named) == len(blocks) == 1:
         return options
-    layers = list_layers(network, images[0][:1].repeat(2, 1, 1, 1))
     candidates = tap_candidates(layers, (images[0].shape[2], images[0].shape[3]), blocks)
     if not candidates:
         return replace(options, tap=resolve_taps(network, options.tap))

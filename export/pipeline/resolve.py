@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from export.calibration.answer_options import CAUSE, MAP, QUALITY
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
@@ -35,6 +35,7 @@ from export.pipeline.random_frames import RandomFrames, random_frames
 from export.pipeline.settle_downloads import settle_downloads
 from export.reporter import Reporter
 from export.sampling.default_tap import DROP_PROB
+from export.sampling.taps import ListedLayers
 from lsood_runtime.offline import PixelRules
 
 
@@ -49,6 +50,8 @@ class ExportInputs:
         split: drive of each frame, and which frames set the thresholds and fit the detector.
         ood: out-of-distribution frames, where the detector learns from them.
         preprocessing: from a frame to the network's input.
+        example: the network's input for the first frame, ``(1, C, H, W)``.
+        listed: the layers of the network for that input.
         logits_shape: ``(K, h, w)`` of the network's output; None where the bundle has no segmentation.
         warnings: reasons not to rely on thresholds from these frames.
     """
@@ -59,6 +62,8 @@ class ExportInputs:
     split: FrameSplit
     ood: FrameFiles | None
     preprocessing: Preprocessing
+    example: Tensor
+    listed: ListedLayers
     logits_shape: tuple[int, int, int] | None
     warnings: tuple[str, ...]
 
@@ -117,9 +122,9 @@ def resolve_inputs(
     prepare = with_pad(as_found, findings.options.pad)
     checkpoint, logits_shape = chosen
     network = checkpoint.network
-    sampled = findings.attempt(
-        "tap", lambda options: choose_tap(network, list(some_inputs(prepare, seen, LOOKED_AT)), options, findings)
-    )
+    images = list(some_inputs(prepare, seen, LOOKED_AT))
+    listed = ListedLayers(network, images[0])
+    sampled = findings.attempt("tap", lambda options: choose_tap(network, images, options, findings, listed))
     findings.options = sampled or findings.options
     if findings.is_open("DropBlock") and sampled is not None:
         reason = "b is chosen for the map at the tap, whose size is not known before that of the frames"
@@ -134,6 +139,8 @@ def resolve_inputs(
         split=split or FrameSplit((), np.zeros(0, np.int64), refitted=True),
         ood=ood,
         preprocessing=prepare,
+        example=images[0],
+        listed=listed,
         logits_shape=logits_shape,
         warnings=(),
     )

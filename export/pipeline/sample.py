@@ -3,10 +3,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from export.calibration.answer_options import MAP, TILES, check_road_classes
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.output_form import check_output_form
@@ -80,14 +76,14 @@ def _output_form(inputs: ExportInputs, options: ExportOptions) -> OutputForm:
 
 
 def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...], form: OutputForm) -> SampledNetwork:
-    network, example = inputs.checkpoint.network, _example(inputs)
+    network, example = inputs.checkpoint.network, inputs.example
     drop_prob, block_size = resolve_drop_block(options, inputs.checkpoint)
     sampler = build_sampler(
         network,
         example,
         taps,
         mc_samples=options.mc_samples,
-        observed=resolve_feature_layers(network, example, options.feature_layers, taps),
+        observed=resolve_feature_layers(network, example, options.feature_layers, taps, inputs.listed),
         seed=options.seed,
         mode=options.masks,
         drop_prob=drop_prob,
@@ -96,6 +92,7 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
         force=options.force,
         only_tap=options.only_tap,
         token_grid=options.token_grid,
+        listed=inputs.listed,
     )
     _check_token_grid(options, sampler)
     drawn = sampler.sites if sampler.mode != "fixed" else ()
@@ -175,9 +172,3 @@ def _check_token_grid(options: ExportOptions, sampler: Sampler) -> None:
         raise TapError(
             f"expected --token-grid of the tokens on which DropBlock works, got {rows} {columns}: {why}; leave the flag out"
         )
-
-
-def _example(inputs: ExportInputs) -> Tensor:
-    """The network's input for the first frame, ``(1, 3, H, W)``."""
-    example: Tensor = inputs.preprocessing(torch.from_numpy(np.array(inputs.frames[0]))[None])
-    return example

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from export.sampling.taps import LayerInfo, check_names, list_layers
+from export.sampling.taps import LayerInfo, ListedLayers, check_names
 
 Resolution = tuple[int, ...]
 
@@ -15,7 +15,11 @@ _COARSE = 4
 
 
 def resolve_feature_layers(
-    network: nn.Module, example: Tensor, names: Sequence[str], taps: Sequence[str]
+    network: nn.Module,
+    example: Tensor,
+    names: Sequence[str],
+    taps: Sequence[str],
+    listed: ListedLayers | None = None,
 ) -> tuple[str, ...]:
     """Find the layers that a user names; where none is named, choose some between the input and the first tap.
 
@@ -29,6 +33,7 @@ def resolve_feature_layers(
         example: ``(B, 3, H, W)`` float, an input of the network.
         names: layers, each once; none for the default.
         taps: layers that are sampled.
+        listed: the layers of the network for this example; None to list them here.
 
     Raises:
         TapError: there is no such layer, or a layer is named twice.
@@ -36,7 +41,7 @@ def resolve_feature_layers(
     if names:
         check_names(network, names, "--feature-layers")
         return tuple(names)
-    layers = list_layers(network, example[:1].repeat(2, 1, 1, 1))
+    layers = (listed or ListedLayers(network, example)).all
     ends = [i for i, layer in enumerate(layers) if layer.name in taps]
     before = layers[: ends[0] + 1] if ends else layers
     lasts = last_of_each_resolution(before)

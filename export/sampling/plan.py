@@ -109,8 +109,8 @@ def check_layers(layers: Sequence[LayerInfo], names: Sequence[str]) -> None:
             )
         if len(shape) not in (2, 3, 4):
             raise TapError(
-                f"expected a tap of shape (B, C, H, W), (B, N, C) or (B, C), {name} gives {shape}: tap a layer near it"
-                f"{_before(layers, calls[0])}"
+                f"expected a tap of shape (B, C, H, W), (B, N, C) or (B, C), {name} gives {shape} for two frames: "
+                f"tap a layer near it{_before(layers, calls[0])}"
             )
 
 

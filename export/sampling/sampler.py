@@ -19,7 +19,7 @@ from export.sampling.mask_bank import MaskBank, check_no_drop_probability, draw_
 from export.sampling.plan import check_layers, plan_sampling
 from export.sampling.sampled_graph import SampledGraph
 from export.sampling.site import Site
-from export.sampling.taps import list_layers
+from export.sampling.taps import ListedLayers
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +100,7 @@ def build_sampler(
     force: bool = False,
     only_tap: bool = False,
     token_grid: tuple[int, int] | None = None,
+    listed: ListedLayers | None = None,
 ) -> Sampler:
     """Split a network at its first random layer and sample its taps.
 
@@ -117,6 +118,7 @@ def build_sampler(
         force: accept constants under which more than 5 % of masks drop nothing.
         only_tap: leave the stochastic layers upstream of a tap off, see :func:`export.sampling.plan.plan_sampling`.
         token_grid: rows and columns of the tokens on which DropBlock works; None to find them.
+        listed: the layers of the network for this example; None to list them here.
 
     Raises:
         TapError: a tap or a site cannot be sampled, a layer cannot be observed, or its masks drop nothing too often.
@@ -130,7 +132,7 @@ def build_sampler(
     if not taps:
         raise TapError("expected at least one tap, got none: name a layer")
     layers = tuple(dict.fromkeys([*taps, *observed]))
-    check_layers(list_layers(network, example), layers)
+    check_layers((listed or ListedLayers(network, example)).all, layers)
     marked = mark_network(network, example, taps, layers)
     if with_output and marked.output is None:
         raise ConversionError(

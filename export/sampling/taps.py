@@ -4,6 +4,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,30 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
             return _noted_layers(network, shapes.from_tensor(example))
     except Exception:  # of whatever cannot be done without values; what fails with them is told by the run below
         return _noted_layers(network, example)
+
+
+class ListedLayers:
+    """The layers of a network, listed for two frames when they are first asked for and then kept.
+
+    Two frames tell layers whose outputs have the frames first from others; the stages of an export read one listing.
+
+    Args:
+        network: in evaluation mode.
+        example: ``(B, 3, H, W)`` float, an input of the network, whose first frame is taken twice.
+    """
+
+    def __init__(self, network: nn.Module, example: Tensor) -> None:
+        self._network, self._example = network, example
+
+    @cached_property
+    def all(self) -> tuple[LayerInfo, ...]:
+        """As :func:`list_layers` gives them.
+
+        Raises:
+            ValueError: the network, or a part of it, is in training mode.
+            ConversionError: the network raises an exception.
+        """
+        return tuple(list_layers(self._network, self._example[:1].repeat(2, 1, 1, 1)))
 
 
 def _noted_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import onnxruntime as ort
 from onnx import ModelProto
-from torch import Tensor, nn
+from torch import nn
 
-from export.checkpoint.load import Checkpoint
 from export.features.key import FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.monitor_forms import cpu_session
@@ -16,11 +15,9 @@ from export.graphs.noise import seed_noise
 from export.graphs.output_forms import OutputForm
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.dropblock import is_drop_block
-from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_constants import resolve_drop_block
-from export.pipeline.options import ExportOptions
+from export.pipeline.resolve import ExportInputs
 from export.sampling.sampler import Sampler, build_sampler
-from export.sampling.taps import list_layers
 
 GUIDE_SAMPLES = 10
 """The guide's S, with fresh masks; its k is the default of every entropy here."""
@@ -79,29 +76,18 @@ class SearchNetwork:
     """A network of which layers are sampled and graphs are made.
 
     Args:
-        options: constants of the masks, seed, k.
-        checkpoint: the network; it returns one tensor of logits.
-        preprocessing: frames to its input.
-        example: an input of the network, for a whole frame.
-        frame_size: rows and columns of a frame.
+        inputs: of an export: the network, which returns one tensor of logits, its input, constants of the masks, seed, k.
         output: what the network returns.
 
     Raises:
         UsageError: DropBlock's constants are missing or out of range.
     """
 
-    def __init__(
-        self,
-        options: ExportOptions,
-        checkpoint: Checkpoint,
-        preprocessing: Preprocessing,
-        example: Tensor,
-        frame_size: tuple[int, int],
-        output: OutputForm,
-    ) -> None:
-        self._options, self._checkpoint, self._preprocessing = options, checkpoint, preprocessing
-        self._example, (self._height, self._width), self._output = example, frame_size, output
-        self._constants = resolve_drop_block(options, checkpoint)
+    def __init__(self, inputs: ExportInputs, output: OutputForm) -> None:
+        self._options, self._checkpoint, self._preprocessing = inputs.options, inputs.checkpoint, inputs.preprocessing
+        self._example, self._listed, self._output = inputs.example, inputs.listed, output
+        self._height, self._width = inputs.frames.shape[:2]
+        self._constants = resolve_drop_block(inputs.options, inputs.checkpoint)
 
     def sampler(
         self, taps: Sequence[str], samples: int, observed: Sequence[str] = (), *, fresh: bool = False
@@ -121,6 +107,7 @@ class SearchNetwork:
             force=self._options.force,
             only_tap=self._options.only_tap and not fresh,  # the guide's procedure samples everything
             token_grid=self._options.token_grid,
+            listed=self._listed,
         )
 
     def search_graphs(
@@ -160,7 +147,7 @@ class SearchNetwork:
         return cpu_session(graph)
 
     def _slices(self, taps: Sequence[str]) -> tuple[TapSlice, ...]:
-        widths = {layer.name: layer.channels for layer in list_layers(self._checkpoint.network, self._example)}
+        widths = {layer.name: layer.channels for layer in self._listed.all}
         found, start = [], 0
         for tap in taps:
             width = widths[tap]

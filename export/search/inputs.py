@@ -3,9 +3,6 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-import torch
-
 from export.anomalies.frame_set import FrameSource
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.errors import UsageError
@@ -61,7 +58,6 @@ def search_inputs(options: SearchOptions, plan: ExportPlan, reporter: Reporter =
     """
     inputs, sampled = plan.ready()
     files, chosen, checkpoint = inputs.frames, inputs.options, inputs.checkpoint
-    example = inputs.preprocessing(torch.from_numpy(np.array(files[0]))[None])
     taps = sampled.sampler.taps
     shifts = _shifts(options, files)
     for each in dict.fromkeys([files, *(shift.files for shift in shifts)]):
@@ -75,10 +71,13 @@ def search_inputs(options: SearchOptions, plan: ExportPlan, reporter: Reporter =
             drop_prob=chosen.drop_prob,
             block_size=chosen.block_size,
         ),
-        network=SearchNetwork(chosen, checkpoint, inputs.preprocessing, example, files.shape[:2], sampled.output),
+        network=SearchNetwork(inputs, sampled.output),
         taps=taps,
         observed={
-            tap: resolve_feature_layers(checkpoint.network, example, options.feature_layers, [tap]) for tap in taps
+            tap: resolve_feature_layers(
+                checkpoint.network, inputs.example, options.feature_layers, [tap], inputs.listed
+            )
+            for tap in taps
         },
         samples=tuple(sorted(set(options.samples))),
         files=files,

@@ -134,7 +134,7 @@ class Gram(NoDropout):
         (Odd(), "unused", ADDED, "unused does not"),
         (TransformerSegmenter(), "dropout", {}, "dropout runs 2 times"),
         (Odd(), "attention", ADDED, "MultiheadAttention attention gives something else: tap a layer near it, such as"),
-        (Odd(), "volume", ADDED, r"volume gives \(1, 2, 2, 2, 6, 8\)"),
+        (Odd(), "volume", ADDED, r"volume gives \(2, 2, 2, 2, 6, 8\) for two frames"),
         (Odd(), "flat", ADDED, "frames in its first dimension, flat gives"),
         (NoDropout(), "encoder", {}, "found none: give --drop-prob and --block-size"),
         (NoDropout(), "encoder", {"drop_prob": 0.5}, "give both or neither"),
