@@ -2,6 +2,7 @@
 """Decode a still picture of any mode; Pillow is imported when one is read, OpenCV for 16 bits a value."""
 
 import io
+import os
 import re
 import warnings
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_METADATA = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 _PNG_GREY = (0, 4)  # colour types of one channel, with alpha or without
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 _PGM_MODES = ("I", "I;16")
@@ -34,7 +36,7 @@ _NEXT_JPEG = re.compile(rb"\xff\xd9\0*\xff\xd8\xff")
 def upright_size(file: BinaryIO) -> tuple[int, int]:
     """Rows and columns of the picture once it is upright, from its header alone."""
     with _open(file) as image:
-        return _upright_size(image, _orientation(image))
+        return _upright_size(image, _orientation(image, file))
 
 
 def decode_stream(
@@ -81,7 +83,7 @@ def _decode(file: BinaryIO, rules: PixelRules, size: tuple[int, int] | None, pat
     file.seek(0)
     with _open(file) as image:
         bits, grey = _stated_form(image, head)
-        orientation = _orientation(image)
+        orientation = _orientation(image, file)
         check_size(size, _upright_size(image, orientation))
         _check_single(image, file)
         mosaic = pattern if grey and bits == 8 else ""
@@ -112,9 +114,31 @@ def _open(file: BinaryIO) -> "Picture":
         return Image.open(file)
 
 
-def _orientation(image: "Picture") -> int:
-    stated = image.getexif().get(_ORIENTATION, 1)
+def _orientation(image: "Picture", file: BinaryIO) -> int:
+    """EXIF orientation, 1 to 8; pixels are decoded only for a PNG that has metadata behind them."""
+    from PIL import Image
+
+    header_alone = image.format == "PNG" and not _has_metadata_behind_pixels(file)
+    # A PNG's own getexif() decodes the whole picture to get at what stands behind it.
+    exif = Image.Image.getexif(image) if header_alone else image.getexif()
+    stated = exif.get(_ORIENTATION, 1)
     return int(stated) if stated in range(1, 9) else 1
+
+
+def _has_metadata_behind_pixels(file: BinaryIO) -> bool:
+    """Whether a PNG has EXIF or text, which may hold EXIF, behind its first pixels; the file's position stays."""
+    position, pixels = file.tell(), False
+    file.seek(len(_PNG_SIGNATURE))
+    try:
+        while len(head := file.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4]), head[4:]
+            if pixels and kind in _PNG_METADATA:
+                return True
+            pixels = pixels or kind == b"IDAT"
+            file.seek(length + 4, os.SEEK_CUR)  # values and their check sum
+        return False
+    finally:
+        file.seek(position)
 
 
 def _upright_size(image: "Picture", orientation: int) -> tuple[int, int]:

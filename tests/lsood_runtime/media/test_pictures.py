@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from lsood_runtime import FrameError, MediaError
 from lsood_runtime._media.pictures import decode_picture, image_size, read_image
@@ -190,6 +191,51 @@ def test_read_image_size_is_that_of_the_upright_picture(tmp_path: Path) -> None:
     assert image_size(path) == read_image(path, size=(24, 16)).shape[:2] == (24, 16)
     with pytest.raises(MediaError, match="expected an image of 24x16 pixels, got 16x24"):
         read_image(path, size=(16, 24))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "BMP", "WEBP"])
+def test_read_image_of_a_wrong_size_leaves_the_pixels_alone(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.img"
+    path.write_bytes(encoded(random_picture(np.random.default_rng(1), 16, 24, 3), form))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("pixels were decoded"))
+    assert image_size(path) == (16, 24)
+    with pytest.raises(MediaError, match="expected an image of 16x24 pixels, got 24x16"):
+        read_image(path, size=(24, 16))
+
+
+def chunks_of(png: bytes) -> list[bytes]:
+    """The chunks of a PNG, behind its signature."""
+    chunks, start = [], 8
+    while start < len(png):
+        end = start + 12 + int.from_bytes(png[start : start + 4])
+        chunks.append(png[start:end])
+        start = end
+    return chunks
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("told_by", ["eXIf", "tEXt"])
+def test_read_image_of_a_png_that_tells_its_orientation_behind_the_pixels_is_upright(
+    told_by: str, orientation: int, tmp_path: Path
+) -> None:
+    exif, text, options = Image.Exif(), PngInfo(), dict[str, Any]()
+    exif[0x0112] = orientation
+    if told_by == "eXIf":
+        options["exif"] = exif
+    else:
+        text.add_text("Raw profile type exif", "\nexif\n0\n" + exif.tobytes().hex())
+    picture = random_picture(np.random.default_rng(1), 16, 24, 3)
+    png = encoded(picture, "PNG", pnginfo=text, **options)
+    chunks = sorted(chunks_of(png)[:-1], key=lambda chunk: chunk[4:8] == told_by.encode())
+    assert chunks[-1][4:8] == told_by.encode()
+    path = tmp_path / "turned.png"
+    path.write_bytes(b"".join([png[:8], *chunks, chunks_of(png)[-1]]))
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(read_image(path), expected)
+    assert image_size(path) == expected.shape[:2] == ((24, 16) if orientation > 4 else (16, 24))
 
 
 @pytest.mark.filterwarnings("error")
