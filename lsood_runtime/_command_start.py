@@ -13,6 +13,8 @@ import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
 
+from lsood_runtime._standard_streams import open_missing_streams
+
 _MODULE, _SCRIPT = "lsood_runtime", "lsood"
 _WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
 _INTERRUPTED, _UNUSABLE, _UNEXPECTED = 130, 2, 3
@@ -92,6 +94,7 @@ def let_signals_end_the_process() -> None:
 
 
 if runs_command(sys.orig_argv):
+    open_missing_streams()
     sys.excepthook = _end
     for each in _SIGNALS:
         if signal.getsignal(each) != signal.SIG_IGN:  # as SIGHUP under nohup

@@ -22,6 +22,7 @@ files                  :func:`find_files`, :func:`distinct_files`, :func:`is_fil
 fleets                 :func:`merged_summaries`, :func:`write_sorted_summaries`, edges of the bins
 command lines          :class:`OnceParser`, :func:`near_flags`
 matplotlib             :func:`keep_matplotlib_out_of_home`
+standard streams       :func:`open_missing_streams`, :func:`flush_or_send_nowhere`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
                        :func:`parse_json`, :func:`counted`, :class:`CsvTable`, :func:`csv_reason`
@@ -112,6 +113,7 @@ from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
 from lsood_runtime._plain_file import open_plain, read_plain
 from lsood_runtime._rows.csv_reason import csv_reason
+from lsood_runtime._standard_streams import flush_or_send_nowhere, open_missing_streams
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none, parse_json
@@ -197,6 +199,7 @@ __all__ = [
     "find_files",
     "finite_or_none",
     "floor_sentence",
+    "flush_or_send_nowhere",
     "image_size",
     "in_flags",
     "is_file_or_lost",
@@ -216,6 +219,7 @@ __all__ = [
     "objection",
     "one_line",
     "open_bundle",
+    "open_missing_streams",
     "open_plain",
     "operating_point_sentence",
     "parse_certificate",

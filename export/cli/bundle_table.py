@@ -4,9 +4,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from export.cli.pipe_console import output_console
 from export.pipeline.capabilities import FORMATS
 from export.precision.options import FLOAT32
 from lsood_runtime import Manifest
@@ -69,6 +69,8 @@ def _calibration_rows(manifest: Manifest) -> dict[str, str]:
 
 def _print(bundle: Path, rows: Mapping[str, str]) -> None:
     table = Table(title=printable(str(bundle)), show_header=False, title_justify="left")
+    table.add_column(overflow="fold")  # names of layers differ at their ends
+    table.add_column(overflow="fold")
     for name, value in rows.items():
         table.add_row(printable(name), printable(value))
-    Console(highlight=False, markup=False).print(table)
+    output_console().print(table)

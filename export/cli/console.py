@@ -16,7 +16,7 @@ from export.findings import PLACEHOLDER, Finding
 from export.option_table import flag
 from export.stop_signals import errors_told_as_the_stop, words_and_code
 from lsood_runtime import LsoodError
-from lsood_runtime.offline import keep_matplotlib_out_of_home, one_line, printable
+from lsood_runtime.offline import flush_or_send_nowhere, keep_matplotlib_out_of_home, one_line, printable
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _NEW_OBJECTS = 50_000
 EXIT_CODES = """\
 exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed or fewer
 bits cost too much, 6 calibration impossible, 7 a requirement is not supported, 129, 130 or 143 stopped by SIGHUP, Ctrl-C or
-SIGTERM (nothing is half written)
+SIGTERM, 141 the reader of a pipe was gone (nothing is half written)
 """
 
 
@@ -53,9 +53,9 @@ class ConsoleReporter:
     """
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console  # here and below, since --help does not need it
+        from export.cli.pipe_console import message_console  # here, since --help does not need rich
 
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, markup=False)
+        self.console = message_console(quiet=quiet)
         self.quiet = quiet
 
     def stage(self, text: str) -> None:
@@ -96,16 +96,20 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
     try:
         with errors_told_as_the_stop(), refuse_exit(ExportError, "the code that a command runs"):
             work(ConsoleReporter(options.quiet))
+            sys.stdout.flush()
     except (ExportError, LsoodError) as error:
         if options.verbose:
             traceback.print_exc()
         print(f"export: error: {one_line(error)}", file=sys.stderr)
         return error.exit_code if isinstance(error, ExportError) else 1
-    except BrokenPipeError:  # the reader of stdout has gone, which is no fault of a file
-        raise
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has seen enough, which is no fault of a file
+        flush_or_send_nowhere(sys.stdout)
+        flush_or_send_nowhere(sys.stderr)
+        return 141
     except OSError as error:
         if options.verbose:
             traceback.print_exc()
+        flush_or_send_nowhere(sys.stdout)
         what, why = error.filename or "a file", error.strerror or error
         print(
             f"export: error: {one_line(f'expected to read or write {what}, got {why}')}: "

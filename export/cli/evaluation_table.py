@@ -2,11 +2,10 @@
 """Print the result of an evaluation as tables."""
 
 import math
-import sys
 
-from rich.console import Console
 from rich.table import Table
 
+from export.cli.pipe_console import output_console
 from export.evaluation.answer_summary import answer_summary
 from export.evaluation.interval import Interval
 from export.evaluation.object_summary import object_sentences
@@ -23,7 +22,7 @@ _SHOWN_SCORES = 12
 
 def print_evaluation(result: Evaluation) -> None:
     """Print figures by shift, every score on what hurts and on failures, and a summary."""
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+    console = output_console()
     console.print(_shift_table(result))
     if result.judged:
         console.print(_score_table(result))

@@ -2,14 +2,13 @@
 """Print the result of a search as a table, or write it as CSV or JSON."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from rich.console import Console
 from rich.table import Table
 
 from export.cli.next_command import next_command
+from export.cli.pipe_console import output_console
 from export.evaluation.detector_ranking import Figures
 from export.evaluation.hurting import AGREEMENT
 from export.search.candidates import SearchCandidate
@@ -51,7 +50,7 @@ def write_csv(result: SearchResult, file: TextIO) -> None:
 
 def print_search(result: SearchResult) -> None:
     """Print the best candidates, and the command that exports the first of them."""
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+    console = output_console()
     table = Table(title="best first; AUROC over shifts of drives that no detector was fitted on")
     words = ("features", "detector", "worst kind")
     for column in (*words[:2], "PCA", "hurting", words[2], "all cells", "InD flagged, 95 % caught", "added ms"):

@@ -2,7 +2,6 @@
 """``lsood certify``: what a provider decides, computes and costs beside the CPU provider, as a JSON certificate."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from lsood_runtime._certificate.certificate import DEFAULT_LIMITS, Certificate, Limits
@@ -26,6 +25,7 @@ from lsood_runtime._cli.frame_reading import FrameReading
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.provider_flags import add_providers, register_libraries
 from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
+from lsood_runtime._cli.terminal import write_out
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._inference.providers import resolve_providers
 from lsood_runtime._media.sources import find_sources
@@ -136,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
         counter.clear()
     if options.out is not None:
         _write(options.out, certificate)
-    sys.stdout.write(certificate.to_json() if options.json else certificate_text(certificate))
+    write_out(certificate.to_json() if options.json else certificate_text(certificate))
     report_notes(reading.notes)
     report_failures(reading.faults)
     return exit_code(not certificate.passed, bool(reading.faults))
@@ -152,7 +152,7 @@ def _compare(options: argparse.Namespace) -> int:
         parser.error(f"expected two certificates alone behind --compare, got {words} as well: leave it out")
     first, second = map(read_certificate, options.compare)
     worse = worse_figures(first, second)
-    sys.stdout.write(comparison_text(first, second, worse))
+    write_out(comparison_text(first, second, worse))
     return exit_code(bool(worse), False)
 
 

@@ -3,8 +3,8 @@
 
 import argparse
 import dataclasses
+import io
 import json
-import sys
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
@@ -15,6 +15,7 @@ from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.frame_reading import FrameReading
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
+from lsood_runtime._cli.terminal import write_out
 from lsood_runtime._media.sources import find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.counted import counted
@@ -57,7 +58,9 @@ def run(options: argparse.Namespace) -> int:
         counter.clear()
     report_notes(reading.notes)
     write = write_changes_json if options.json else write_changes
-    write(compared.changes, compared.flips, compared.frames, sys.stdout)
+    text = io.StringIO()
+    write(compared.changes, compared.flips, compared.frames, text)
+    write_out(text.getvalue())
     report_failures(reading.faults)
     return exit_code(compared.differ, bool(reading.faults))
 

@@ -9,6 +9,7 @@ from lsood_runtime._cli.alarm_rule import AlarmRule, find_alarm_rule, find_quali
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, alarm_rule, positive_number
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.manifest_text import describe
+from lsood_runtime._cli.terminal import write_out
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.wrapped import wrapped
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     report_idle_flags(options)
     sealed = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key).sealed
     manifest = sealed.manifest
-    sys.stdout.write(manifest.to_json() if options.json else describe(sealed))
+    write_out(manifest.to_json() if options.json else describe(sealed))
     if options.json:
         print(f"manifest sha256 {sealed.sha256}", file=sys.stderr)
     if options.alarm is not None:
@@ -63,7 +64,7 @@ def _say(line: str, options: argparse.Namespace) -> None:
     if options.json:
         print(line, file=sys.stderr)
     else:
-        sys.stdout.write(wrapped(line, 2))
+        write_out(wrapped(line, 2))
 
 
 def _line(what: str, rule: AlarmRule, where: str) -> str:

@@ -24,11 +24,12 @@ from lsood_runtime._cli import (
     watch,
 )
 from lsood_runtime._cli.run_end import INTERRUPTED
-from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
+from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
 from lsood_runtime._command_line import OnceParser, near_flags
 from lsood_runtime._command_start import Stopped, stop_behind
 from lsood_runtime._exceptions import LsoodError, one_line
+from lsood_runtime._standard_streams import flush_or_send_nowhere
 from lsood_runtime._version import __version__
 
 _EPILOG = """\

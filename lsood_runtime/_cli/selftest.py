@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.provider_flags import add_providers, provider_arguments
+from lsood_runtime._cli.terminal import write_out
 from lsood_runtime._inference.placement import Placement, describe, describe_operators
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._monitor import OoDMonitor
@@ -46,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
         files = len(monitor.manifest.files)
     if options.json:
         more = {"errors": result.errors, "passed": result.passed, "latency_ms": latency_ms}
-        print(json.dumps(finite_values(dataclasses.asdict(result) | more)))
+        write_out(f"{json.dumps(finite_values(dataclasses.asdict(result) | more))}\n")
     else:
-        print("\n".join(_lines(result, files, latency_ms)))
+        write_out("\n".join([*_lines(result, files, latency_ms), ""]))
     return 0 if result.passed else 1
 
 

@@ -11,6 +11,7 @@ from lsood_runtime._bundle.reader import SealedManifest, open_bundle
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
 from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.terminal import tell
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._fleet.daily_summary import DailySummary, SummaryKey, summary_day
 from lsood_runtime._fleet.frame_facts import ROW_COLUMNS, FrameFacts
@@ -19,7 +20,6 @@ from lsood_runtime._media.find_files import distinct_files
 from lsood_runtime._rows.no_rows import no_rows
 from lsood_runtime._rows.row_files import read_blocks
 from lsood_runtime._text.counted import counted
-from lsood_runtime._text.printable import printable
 
 _SUFFIXES = (".csv", ".jsonl", ".parquet", ".mcap")
 _SHOWN_EVERY = 10_000
@@ -81,9 +81,9 @@ def run(options: argparse.Namespace) -> int:
         counter.clear()
     write_summaries(summaries, options.out)
     for summary in summaries[:_MANY]:
-        print(printable(_line(summary)))
+        tell(_line(summary))
     if len(summaries) > _MANY:
-        print(f"and {len(summaries) - _MANY} more")
+        tell(f"and {len(summaries) - _MANY} more")
     return 0
 
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write to the terminal, or what stands in its place: verdicts to stdout, what is said of the run to stderr."""
 
-import io
-import os
 import sys
-from typing import TextIO
 
+from lsood_runtime._exceptions import LsoodError
+from lsood_runtime._standard_streams import send_nowhere
 from lsood_runtime._text.printable import printable
 
 
@@ -22,30 +21,31 @@ def say(*lines: str) -> None:
 
 
 def tell(words: str) -> None:
-    """Print a line on stdout, names of files as a terminal shows them."""
-    print(printable(words))
+    """Print a line on stdout, names of files as a terminal shows them.
+
+    Raises:
+        LsoodError: as :func:`write_out`.
+    """
+    write_out(f"{printable(words)}\n")
 
 
-def flush_or_send_nowhere(stream: TextIO) -> None:
-    """Write what a stream still holds; where nobody reads it or its disk is full, send it nowhere.
+def write_out(text: str) -> None:
+    """Write text to stdout, all of it at once: the answer of a command that has no other.
 
-    Python would else fail over it when it ends, with an exit code of its own.
+    Raises:
+        LsoodError: its disk is full or broken.
+        BrokenPipeError: the reader of the pipe has seen enough.
     """
     try:
-        stream.flush()
-    except OSError:
-        send_nowhere(stream)
-
-
-def send_nowhere(stream: TextIO) -> None:
-    """Let what a stream still holds, and all that follows, go nowhere; one that is no file of the system is left alone."""
-    try:
-        place = stream.fileno()
-    except io.UnsupportedOperation:
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, place)
-    os.close(nowhere)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        send_nowhere(sys.stdout)
+        raise LsoodError(
+            f"cannot write the standard output: {error.strerror or error}; send it elsewhere, and type the command anew"
+        ) from error
 
 
 class VerdictStream:

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exit codes and error lines of the commands."""
 
+import errno
 import gc
+import io
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from rich.console import Console
 
 import export.errors
 from export.cli import calibrate, evaluate, evidence, search
 from export.cli import export as export_command
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
+from export.cli.pipe_console import message_console, output_console
 from export.errors import CheckpointError, ExportError
 from lsood_runtime import BundleError
 
@@ -105,12 +110,30 @@ def test_command_with_control_characters_in_a_wrong_word_writes_them_out(
     assert all(each.isprintable() or each == "\n" for each in printed)
 
 
-def test_run_command_whose_reader_has_gone_leaves_the_error_to_the_interpreter() -> None:
+def test_run_command_whose_reader_has_gone_ends_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     def work(_: ConsoleReporter) -> None:
         raise BrokenPipeError
 
+    assert run_command(work, ConsoleOptions()) == 141
+    assert capsys.readouterr().err == ""
+    assert "141 " in EXIT_CODES
+
+
+class Gone(io.StringIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize("console", [output_console, lambda: message_console(quiet=False)])
+def test_console_whose_reader_has_gone_raises_that(
+    console: Callable[[], Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr(sys, "stderr", Gone())
     with pytest.raises(BrokenPipeError):
-        run_command(work, ConsoleOptions())
+        console().print("a line")
 
 
 def test_run_command_that_is_verbose_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,3 +198,24 @@ def test_verdict_stream_of_a_gone_reader_passes_that_on(monkeypatch: pytest.Monk
     with pytest.raises(BrokenPipeError):
         stream.write("verdict")
     assert not stream.failed
+
+
+class FullDisk(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("words", [["inspect"], ["inspect", "--json"], ["selftest"], ["selftest", "--json"], ["diff"]])
+def test_answer_that_the_standard_output_does_not_take_is_an_error_of_one_line(
+    toy_bundle: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    bundles = [str(toy_bundle)] * (2 if words[0] == "diff" else 1)
+    assert run([words[0], *bundles, *words[1:]]) == 2
+    told = "cannot write the standard output: No space left on device; send it elsewhere, and type the command anew"
+    assert capsys.readouterr().err == f"lsood: error: {told}\n"
+
+
+def test_command_whose_standard_streams_are_closed_ends_as_with_open_ones(toy_bundle: Path) -> None:
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "lsood_runtime"]
+    assert subprocess.run([*closed, "inspect", str(toy_bundle)], check=False).returncode == 0
