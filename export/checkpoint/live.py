@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from export.checkpoint.frozen import frozen
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.method_names import check_method_names
 from export.checkpoint.unwrapped import without_wrapper
@@ -24,7 +25,8 @@ def live_checkpoint(network: nn.Module, reporter: Reporter = SILENT) -> Checkpoi
         reporter: told what was taken.
 
     Raises:
-        CheckpointError: it is no module, cannot be copied, or hides methods of torch behind attributes.
+        CheckpointError: it is no module, cannot be copied, hides methods of torch behind attributes, or does not go into
+            evaluation mode.
     """
     if not isinstance(network, nn.Module):
         raise CheckpointError(
@@ -39,9 +41,7 @@ def live_checkpoint(network: nn.Module, reporter: Reporter = SILENT) -> Checkpoi
             "give its file and --model"
         ) from error
     check_method_names(copied, ("float", "to"))
-    copied = copied.float().to("cpu").eval()
-    for parameter in nn.Module.parameters(copied):
-        parameter.requires_grad_(False)
+    copied = frozen(copied.float().to("cpu"))
     stated = getattr(inside, "hparams", None)
     hyper_parameters = {str(name): value for name, value in stated.items()} if isinstance(stated, Mapping) else {}
     weights = sum(parameter.numel() for parameter in nn.Module.parameters(copied))

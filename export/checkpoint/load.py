@@ -16,6 +16,7 @@ from export.checkpoint.arguments import SwitchedOff, ready_arguments
 from export.checkpoint.build_limit import limited_construction
 from export.checkpoint.download import download_error
 from export.checkpoint.filling import OF_ANOTHER_NETWORK, fill_network
+from export.checkpoint.frozen import frozen
 from export.checkpoint.lightning_module import (
     build_lightning_module,
     finish_module,
@@ -148,7 +149,7 @@ def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Fin
     if built.switched:
         build = partial(_build_unswitched, contents, sources, path, wanted)
         unswitched = Unswitched(built.switched, build)
-    loaded = Checkpoint(_frozen(built.network), built.hyper_parameters, path, unswitched)
+    loaded = Checkpoint(frozen(built.network), built.hyper_parameters, path, unswitched)
     return loaded, built.findings + tuple(_by_the_user(finding, wanted) for finding in found)
 
 
@@ -166,12 +167,6 @@ def _fill(built: _Built, path: Path, wanted: _Wanted) -> tuple[Finding, ...]:
     except CheckpointError as error:
         other = with_better_arguments(error, built.target, built.arguments, built.sources, wanted.model_args)
         raise other from error.__cause__
-
-
-def _frozen(network: nn.Module) -> nn.Module:
-    for parameter in nn.Module.parameters(network):
-        parameter.requires_grad_(False)
-    return network.eval()
 
 
 def _build_offline(contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted) -> _Built:
@@ -201,7 +196,7 @@ def _build_unswitched(contents: object, sources: tuple[StateDict, ...], path: Pa
         ):
             built = _build(contents, sources, path, unswitched)
         _fill(replace(built, may_lack=False), path, unswitched)
-    return _frozen(built.network)
+    return frozen(built.network)
 
 
 def _build(contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted) -> _Built:

@@ -9,6 +9,7 @@ from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame, as_array
 from lsood_runtime._inference.frame_hints import array_hint, batch_hint, batch_object_hint, object_hint
+from lsood_runtime._inference.image_mode import check_image_mode
 
 GREY = "grey"
 """In place of an order of channels: frames of one channel."""
@@ -45,8 +46,9 @@ def check_frame(frame: object, contract: InputContract, channels: str) -> Frame 
         ``(1, frame_height, frame_width, 3)`` uint8 in the contract's channel order, contiguous.
 
     Raises:
-        FrameError: not an array, or of another dtype, rank, size or channel count.
+        FrameError: not an array, of another dtype, rank, size or channel count, or an image of a mode with other channels.
     """
+    check_image_mode(frame, channels)
     return _check(frame, contract, channels, 3)
 
 
@@ -66,9 +68,10 @@ def trusted_frame(frame: object, contract: InputContract, channels: str) -> Fram
     """Return a frame as a batch of one without a check of dtype and size.
 
     Raises:
-        FrameError: not an array.
+        FrameError: not an array, or an image of a mode with other channels.
     """
     array = as_array(frame)
+    check_image_mode(frame, channels)
     if not isinstance(array, np.ndarray) or array.ndim == 0:
         return check_frame(frame, contract, channels)
     if channels == GREY:

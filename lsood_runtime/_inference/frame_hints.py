@@ -21,7 +21,10 @@ def array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
         return "Pass the camera's image as rows, columns and channels."
     first_is_channels = frame.shape[0] == 3 and frame.shape[2] != 3
     if np.issubdtype(frame.dtype, np.floating):
-        in_unit_range = frame.size > 0 and bool(np.nanmin(frame) >= 0 and np.nanmax(frame) <= 1)
+        lowest, highest = (
+            of.reduce(frame, axis=None, initial=np.nan) for of in (np.fmin, np.fmax)
+        )  # no warning of NaN
+        in_unit_range = bool(lowest >= 0 and highest <= 1)
         kind = "a channels-first tensor" if first_is_channels else "a frame"
         values = "in [0, 1]" if in_unit_range else "that was scaled or normalised"
         return f"This looks like {kind} {values}: pass the camera's own uint8 image."

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which frames are accepted, and the messages for the others."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +49,39 @@ def test_check_frame_other_libraries_arrays_pass_without_a_copy() -> None:
         assert np.shares_memory(checked, frame)
     image = Image.fromarray(frame)
     np.testing.assert_array_equal(checked_array(image)[0], frame)
+
+
+@pytest.mark.parametrize("check", [check_frame, trusted_frame])
+@pytest.mark.parametrize(
+    ("channels", "mode", "remedy"),
+    [
+        *(("rgb", mode, "pass image.convert('RGB')") for mode in ("YCbCr", "HSV", "LAB")),
+        *(("bgr", mode, "or open the monitor with channels='rgb'") for mode in ("RGB", "YCbCr", "HSV", "LAB")),
+        ("grey", "P", "pass image.convert('L')"),
+        ("rgba", "CMYK", "pass image.convert('RGBA')"),
+        ("bgra", "RGBA", "opened with channels='rgba'"),
+    ],
+)
+def test_image_whose_mode_states_other_channels_is_refused(
+    channels: str, mode: str, remedy: str, check: Callable[..., object]
+) -> None:
+    rgb = Image.fromarray(np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8))
+    image = Image.merge("LAB", rgb.split()) if mode == "LAB" else rgb.convert(mode)
+    expected = f"expected a frame in {channels.upper()}, got an image whose mode is {mode}: "
+    with pytest.raises(FrameError, match=f"^{re.escape(expected)}.*{re.escape(remedy)}"):
+        check(image, CONTRACT, channels)
+
+
+@pytest.mark.parametrize(("channels", "mode"), [("rgb", "RGB"), ("grey", "L"), ("rgba", "RGBA")])
+def test_image_whose_mode_states_the_expected_channels_is_its_array(channels: str, mode: str) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)).convert(mode)
+    np.testing.assert_array_equal(checked_array(image, channels), checked_array(np.asarray(image), channels))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_frame_without_a_finite_value_is_refused_without_a_warning(value: float) -> None:
+    with pytest.raises(FrameError, match="a frame that was scaled or normalised"):
+        check_frame(np.full(SHAPE, value, np.float32), CONTRACT, "rgb")
 
 
 def dlpack_alone(frame: NDArray[np.uint8]) -> object:
