@@ -41,7 +41,9 @@ def main() -> None:
 def _run(words: list[str]) -> NoReturn:
     try:
         with errors_told_as_the_stop():
-            importlib.import_module("lsood_runtime.offline").open_missing_streams()
+            from lsood_runtime.offline import open_missing_streams  # here, where an import that fails is told
+
+            open_missing_streams()
             if not words or words[0].startswith("-"):
                 sys.exit(importlib.import_module("export.cli.export").main(words))
             if words[0] in _COMMANDS:
