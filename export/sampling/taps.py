@@ -2,13 +2,16 @@
 """Taps: list the layers of a network, and find those that a user names."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from export.errors import TapError
 from export.findings import PLACEHOLDER
@@ -70,7 +73,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     check_evaluation_mode(network)
     shapes = FakeTensorMode(allow_non_fake_inputs=True)
     try:
-        with state_put_back(network), shapes:
+        with state_put_back(network), shapes, _UntouchedShapes():
             return _noted_layers(network, shapes.from_tensor(example))
     except Exception:  # of whatever cannot be done without values; what fails with them is told by the run below
         return _noted_layers(network, example)
@@ -98,6 +101,26 @@ class ListedLayers:
             ConversionError: the network raises an exception.
         """
         return tuple(list_layers(self._network, self._example[:1].repeat(2, 1, 1, 1)))
+
+
+class _UntouchedShapes(TorchFunctionMode):
+    """While it is entered, batch norms in evaluation mode give tensors of their inputs' shapes, and compute nothing.
+
+    On tensors without values torch goes through their arithmetic step by step, which takes most of a listing's time.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of torch, or give the shape of its output."""
+        given = kwargs or {}
+        if func is F.batch_norm and not (args[5] if len(args) > 5 else given.get("training", False)):
+            return torch.empty_like(args[0] if args else given["input"])
+        return func(*args, **given)
 
 
 def _noted_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:

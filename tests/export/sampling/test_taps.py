@@ -66,8 +66,19 @@ class AsksForValues(nn.Module):
         return output + self.grid[: output.shape[-1]]
 
 
+class Normalised(nn.Sequential):
+    """Batch norms by what they have learnt and by their input, of maps and of vectors."""
+
+    def __init__(self) -> None:
+        by_input = nn.BatchNorm2d(4, affine=False, track_running_stats=False)
+        pooled = nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.BatchNorm1d(16)
+        super().__init__(nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), by_input, *pooled, nn.Linear(16, 5))
+
+
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("make", [DropBlockAtTap, DropoutUNet, NoDropout, TransformerSegmenter, AsksForValues])
+@pytest.mark.parametrize(
+    "make", [DropBlockAtTap, DropoutUNet, NoDropout, TransformerSegmenter, AsksForValues, Normalised]
+)
 def test_list_layers_gives_the_layers_and_shapes_of_a_run(make: type[nn.Module], batch: int) -> None:
     network, ran = make().eval(), list[tuple[str, object]]()
     for name, module in network.named_modules():
