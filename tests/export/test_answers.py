@@ -139,7 +139,8 @@ def test_export_with_answers_in_fewer_bits_answers_by_that_network(
     kind: str, export_small: ExportSmall, drives: Path
 ) -> None:
     loose = PrecisionOptions(kind, max_flips=1.0, max_auroc_loss=1.0, max_pixel_changes=1.0)
-    folder = export_small(frames=(drives,), calibration=CALIBRATION, answers=EVERY, precision=loose)
+    frames = tuple(sorted(drives.iterdir()))[::2]
+    folder = export_small(frames=frames, calibration=CALIBRATION, answers=EVERY, precision=loose)
     with OoDMonitor(folder) as monitor:
         assert monitor.self_test().passed
         assert monitor.manifest.answers is not None
@@ -150,12 +151,13 @@ def test_export_with_answers_in_fewer_bits_answers_by_that_network(
 def test_export_with_labels_measures_miou(export_small: ExportSmall, drives: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels"
     labels.mkdir()
-    for path in sorted(drives.iterdir()):
+    frames = tuple(sorted(drives.iterdir()))[::2]
+    for path in frames:
         with Image.open(path) as image:
             grey = np.asarray(image.convert("L"))
         Image.fromarray((grey // 64).astype(np.uint8)).save(labels / path.name)
     out = export_small(
-        frames=(drives,),
+        frames=frames,
         calibration=CALIBRATION,
         answers=AnswerOptions(("quality",), labels=(labels,)),
         out=tmp_path / "monitor",
@@ -167,7 +169,7 @@ def test_export_with_labels_measures_miou(export_small: ExportSmall, drives: Pat
     (labels / "a_0000.png").unlink()
     with pytest.raises(UsageError, match=r"expected a label for every calibration frame, a_0000\.png has none"):
         export_small(
-            frames=(drives,),
+            frames=frames,
             calibration=CALIBRATION,
             answers=AnswerOptions(("quality",), labels=(labels,)),
             out=tmp_path / "other",

@@ -124,7 +124,6 @@ def test_segmentation_graph_of_a_batch_equals_single_frames(bundle: Path, frames
 def test_export_monitor_repeated_gives_the_same_scores(
     export_small: Callable[..., Path],
     bundle: Path,
-    checkpoint: Path,
     frames: Path,
     own_conversions: None,
     tmp_path: Path,
@@ -133,6 +132,11 @@ def test_export_monitor_repeated_gives_the_same_scores(
     again = export_small(out=tmp_path / "again")
     assert OoDMonitor(again).score(frame) == OoDMonitor(bundle).score(frame)
     assert read_manifest(again).masks.sha256 == read_manifest(bundle).masks.sha256
+
+
+def test_plan_export_of_a_seed_draws_the_masks_of_an_export_of_that_seed(
+    bundle: Path, checkpoint: Path, frames: Path, tmp_path: Path
+) -> None:
     for seed in (0, 1):
         plan = plan_export(ExportOptions(checkpoint, (frames,), tmp_path / "other", mc_samples=8, seed=seed))
         _, sampled = plan.ready()
