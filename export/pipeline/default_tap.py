@@ -2,7 +2,7 @@
 """Choose the tap of an export that names none, with the masks that are drawn there."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from export.findings import Finding
 from export.layers.dropblock import is_drop_block
 from export.pipeline.blind_tap import blind_taps
 from export.pipeline.options import ExportOptions
+from export.pipeline.place_of_layer import LayerPlace, place_of_layer
 from export.reporter import Reporter
 from export.sampling.default_tap import DROP_PROB, default_block_size, tap_candidates
 from export.sampling.taps import LayerInfo, ListedLayers, resolve_taps
@@ -21,7 +22,7 @@ LOOKED_AT = 4
 ONE_DROP_BLOCK = "the network's one DropBlock layer"
 
 _MOST_LOOKED_AT = 4
-"""Candidates of which that is seen."""
+"""Candidates of which that is seen, and of which is seen that a way leads from them to the output."""
 
 
 def choose_tap(
@@ -34,10 +35,10 @@ def choose_tap(
     """Choose what an export samples where its options do not, and tell the reporter what was chosen and why.
 
     The options stay as they are where they name taps, and where the network has one DropBlock layer, which runs once. Else
-    the rule of :func:`export.sampling.default_tap.tap_candidates` chooses a layer whose channel means vary over the frames;
-    of several DropBlock layers it chooses one that runs once, if there is any. Masks are drawn at this layer alone, so that
-    it costs next to nothing whatever dropout lies upstream of it: those of its own DropBlock, or of one that is added with
-    p = 0.5 and a block that suits the map.
+    the rule of :func:`export.sampling.default_tap.tap_candidates` chooses a layer whose channel means vary over the frames,
+    and which the output reads without being the layer's own map; of several DropBlock layers it chooses one that runs once,
+    if there is any. Masks are drawn at this layer alone, so that it costs next to nothing whatever dropout lies upstream of
+    it: those of its own DropBlock, or of one that is added with p = 0.5 and a block that suits the map.
 
     Args:
         network: in evaluation mode.
@@ -60,7 +61,7 @@ def choose_tap(
     candidates = tap_candidates(layers, (images[0].shape[2], images[0].shape[3]), blocks)
     if not candidates:
         return replace(options, tap=resolve_taps(network, options.tap))
-    tap, reason = _first_that_sees(network, images, candidates[:_MOST_LOOKED_AT])
+    tap, reason = _first_on_the_way(network, images, candidates, {*blocks})
     reporter.found(Finding("tap", f"{tap.name}, {_size(tap)}", "guessed", reason, ("--tap", tap.name, "--only-tap")))
     chosen = replace(options, tap=(tap.name,), only_tap=True)
     if tap.name in blocks or options.drop_prob is not None or options.block_size is not None:
@@ -70,6 +71,21 @@ def choose_tap(
     words = ("--drop-prob", f"{DROP_PROB:g}", "--block-size", str(block))
     reporter.found(Finding("DropBlock", f"p = {DROP_PROB:g}, b = {block}, added at the tap", "guessed", why, words))
     return replace(chosen, drop_prob=DROP_PROB, block_size=block)
+
+
+def _first_on_the_way(
+    network: nn.Module, images: Sequence[Tensor], candidates: Sequence[LayerInfo], blocks: Collection[str]
+) -> tuple[LayerInfo, str]:
+    """The first candidate that sees and from which a way leads to the output, behind more layers; with the reason."""
+    left, passed_over = [*candidates], ""
+    while left and len(candidates) - len(left) < _MOST_LOOKED_AT:
+        tap, reason = _first_that_sees(network, images, left[:_MOST_LOOKED_AT])
+        place = LayerPlace.INSIDE if tap.name in blocks else place_of_layer(network, images[0], tap)
+        if place is LayerPlace.INSIDE:
+            return tap, reason + passed_over
+        left.remove(tap)
+        passed_over += f"; not {tap.name}, {place.value}"
+    return _first_that_sees(network, images, candidates[:_MOST_LOOKED_AT])
 
 
 def _first_that_sees(

@@ -47,6 +47,22 @@ class BlindEnd(nn.Module):
         )
 
 
+class WideHeads(nn.Module):
+    """More classes than the encoder has channels, at its end and in a head that the output does not read."""
+
+    def __init__(self, *, auxiliary: bool) -> None:
+        super().__init__()
+        self.encoder, self.head = nn.Sequential(block(3, 6, stride=2), block(6, 8, stride=2)), nn.Conv2d(8, 9, 1)
+        self.aux = nn.Conv2d(8, 9, 1) if auxiliary else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        encoded = self.encoder(x)
+        logits = nn.functional.interpolate(self.head(encoded), size=x.shape[-2:], mode="bilinear")
+        if self.aux is not None:
+            self.aux(encoded)
+        return logits
+
+
 def images(size: tuple[int, int] = (24, 32)) -> list[Tensor]:
     torch.manual_seed(0)
     return [torch.randn(1, 3, *size) * (0.3 + torch.rand(1, 3, 1, 1)) + torch.randn(1, 3, 1, 1) for _ in range(4)]
@@ -69,6 +85,16 @@ def test_choose_tap_of_a_network_with_dropout_adds_dropblock_at_the_deepest_laye
     assert [finding.origin for finding in reporter.told] == ["guessed", "guessed"]
     words = [word for finding in reporter.told for word in finding.words]
     assert with_words(options(), words) == got, "the printed words give the same export"
+
+
+@pytest.mark.parametrize("auxiliary", [True, False])
+def test_choose_tap_is_neither_the_last_layer_nor_one_that_the_output_does_not_read(auxiliary: bool) -> None:
+    reporter = ToldReporter()
+    got = choose_tap(settled(WideHeads(auxiliary=auxiliary)), images(), options(), reporter)
+    assert got.tap == ("encoder",)
+    reason = reporter.told[0].reason
+    assert ("not aux, which the output does not read" in reason) == auxiliary
+    assert "not head, which gives the output itself" in reason
 
 
 def test_choose_tap_with_constants_takes_them() -> None:
