@@ -21,6 +21,7 @@ from export.checkpoint.files import (
     read_safetensors,
     refuse_changed,
 )
+from export.checkpoint.foreign_files import refuse_foreign_file
 from export.checkpoint.safe_types import safe_types
 from export.errors import CheckpointError
 from export.findings import PLACEHOLDER
@@ -49,6 +50,7 @@ def read_contents(path: Path, *, trust: bool) -> object:
             f"expected a checkpoint file, found none at {path}{others}: check --ckpt",
             words=("--ckpt", PLACEHOLDER if near is None else plain_word(near)),
         )
+    refuse_foreign_file(path)
     if path.suffix == ".safetensors":
         return read_safetensors(path)
     if not trust and is_torchscript(path):

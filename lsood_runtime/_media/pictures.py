@@ -2,6 +2,7 @@
 """Read still pictures, from files and from compressed messages, by one set of rules."""
 
 import io
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -13,6 +14,7 @@ from lsood_runtime._exceptions import FrameError, MediaError, missing_extra
 from lsood_runtime._media.encodings import bayer_pattern
 from lsood_runtime._media.picture_decoding import decode_stream, upright_size
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
+from lsood_runtime._media.videos import is_video
 
 T = TypeVar("T")
 
@@ -104,4 +106,7 @@ def _named(path: Path, read: Callable[[BinaryIO], T]) -> T:
         what = (error.strerror if isinstance(error, OSError) else None) or str(error)
         if "cannot identify" in what:
             what = "a format that Pillow does not know, or damaged"
+        if is_video(path):
+            command = f"ffmpeg -i {shlex.quote(str(path))} frames/%06d.png"
+            raise MediaError(f"expected images, got the video {path}: save its frames, as by {command}") from error
         raise MediaError(f"expected an image, cannot read {path}: {what}; copy or convert it") from error
