@@ -320,8 +320,7 @@ def test_decode_picture_of_damaged_data_is_explained(change: Callable[[bytes], b
 def test_video_in_the_place_of_an_image_is_told_as_one(tmp_path: Path) -> None:
     video = tmp_path / "front 1.mp4"
     video.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(99))
+    command = f"ffmpeg -i '{video}' frames/%06d.png"
     for read in (read_image, image_size):
-        with pytest.raises(
-            MediaError, match=rf"got the video {video}: save its frames, as by ffmpeg -i '{video}' frames/%06d"
-        ):
+        with pytest.raises(MediaError, match=f"got the video {video}: save its frames, as by {command}"):
             read(video)
