@@ -150,13 +150,14 @@ def with_outputs(model: ModelProto, outputs: Sequence[str]) -> ModelProto:
         if not needed.isdisjoint(node.output):
             needed.update(node.input)
             nodes.append(node)
+    made = {name for node in nodes for name in node.output}
     pruned = onnx.helper.make_graph(
         nodes[::-1],
         graph.name,
         list(graph.input),
         kept,
         [tensor for tensor in graph.initializer if tensor.name in needed],
-        value_info=[value for value in graph.value_info if any(value.name in node.output for node in nodes)],
+        value_info=[value for value in graph.value_info if value.name in made],
     )
     lean = onnx.helper.make_model(pruned, opset_imports=model.opset_import, ir_version=model.ir_version)
     lean.functions.extend(model.functions)
