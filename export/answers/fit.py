@@ -2,8 +2,8 @@
 """Fit the answers beside the score: expected quality, cause, severity, novelty, abnormal tiles, and a map of the unknown.
 
 The picture itself, and the layers before the tap where they help, tell what is wrong with a frame: they see its texture and
-light before the network makes classes of it. The tap and the network's output tell how good the classes are: they react alike
-whatever is wrong, so that the quality holds for kinds of degradation that no fit has seen.
+light before the network makes classes of it. The network's output, and the tap where it helps, tell how good the classes are:
+they react alike whatever is wrong, so that the quality holds for kinds of degradation that no fit has seen.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from export.answers.cells import FittedCells
 from export.answers.columns import StandardisedColumns, Values, fit_columns
 from export.answers.fit_causes import JudgedCells, fit_causes, judge_cells
 from export.answers.fit_map import CalibratedMap
-from export.answers.fit_quality import fit_quality, judge_quality
+from export.answers.fit_quality import JudgedQuality, fit_quality, judge_columns, judge_novelty
 from export.answers.fit_tiles import calibrate_tiles
 from export.answers.left_out import FOLDS, FOLDS_WITH_KINDS, drive_folds
 from export.answers.maps import FittedMap
@@ -109,7 +109,7 @@ def answer_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> t
         tap_layers: names of the taps.
     """
     causes = _cause_keys(available, tap_layers)
-    return tuple(dict.fromkeys((*(causes[-1] if causes else ()), *_quality_keys(available, tap_layers))))
+    return tuple(dict.fromkeys((*(causes[-1] if causes else ()), *_quality_keys(available, tap_layers)[0])))
 
 
 def _cause_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> list[tuple[FeatureKey, ...]]:
@@ -140,14 +140,12 @@ def _choose_columns(
     return min(choices, key=lambda choice: choice[1].loss), choices[-1]
 
 
-def _quality_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
-    return tuple(
-        key
-        for key in available
-        if (key.kind is FeatureKind.MOMENTS and key.layer in tap_layers)
-        or key.kind in _OUTPUT_KINDS
-        or key.aggregate is Aggregate.MEAN
-    )
+def _quality_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> list[tuple[FeatureKey, ...]]:
+    """Features that the quality may be told of: the network's output with the tap, and without it."""
+    taps = [key for key in available if key.kind is FeatureKind.MOMENTS and key.layer in tap_layers]
+    output = [key for key in available if key.kind in _OUTPUT_KINDS or key.aggregate is Aggregate.MEAN]
+    choices = {tuple(key for key in available if key in chosen) for chosen in ([*taps, *output], output)}
+    return sorted(choices, key=len, reverse=True)
 
 
 def fit_answers(
@@ -188,17 +186,21 @@ def fit_answers(
     causes = fit_causes(rows, near, names, told, further, far, picture_columns(rows.values))
     quality_columns = quality = quality_record = None
     if QUALITY_ANSWER in which:
-        quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
-        outer = quality_columns(rows.values)
         still = ~np.isin(rows.kind, MOVED) & ~rows.own & ~rows.changed
-        rows_of_quality, outer = rows.chosen(still), outer[still]
+        rows_of_quality = rows.chosen(still)
         cells = [(further[still], causes.far_sizes)]
         if told is not far:
             cells.append((near[still], causes.sizes))
         fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
-        layout = (quality_columns.widths, [key.is_of_output for key in quality_columns.keys])
-        judged = judge_quality(rows_of_quality, outer, *layout, cells, names, fold)
-        quality, quality_record = fit_quality(rows_of_quality, outer, *layout, judged, causes.novelty_limit)
+        choices = [
+            judge_columns(rows_of_quality, fit_columns(rows.values, chosen, clean, QUALITY_COLUMNS), fold)
+            for chosen in _quality_keys(keys, tap_layers)
+        ]
+        outer = min(choices, key=lambda choice: choice.error)
+        quality_columns = outer.read
+        judged = JudgedQuality(outer.expected, judge_novelty(rows_of_quality, cells, names, fold))
+        layout = (outer.rows, outer.read.widths, outer.hidden)
+        quality, quality_record = fit_quality(rows_of_quality, *layout, judged, causes.novelty_limit)
     tiles = None if patched is None else calibrate_tiles(patched, seed)
     record = AnswersRecord(
         causes.novelty_limit,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from export.answers.cells import KindAtSeverity, fit_cells
-from export.answers.columns import Rows
+from export.answers.columns import Rows, StandardisedColumns
 from export.answers.left_out import left_out_kinds
 from export.answers.perceptron import fit_perceptron
 from export.answers.quality import FittedQuality, conformal_factor, fit_reach, reach_of
@@ -20,9 +20,8 @@ from lsood_runtime.offline import NO_CAUSE, QualityRecord
 COVERAGE = 0.9
 """Share of all frames whose quality the interval is to hold; either end misses half of the rest."""
 
-MISSED_BELOW, MISSED_ABOVE = 0.05, 0.1
-"""Share of the frames of each kind, left out of the fit, that may lie below the lower and above the upper end: to be told as
-too good does more harm."""
+MISSED_OF_A_KIND = 0.07
+"""Share of the frames of each kind, left out of the fit, that may lie beyond either end."""
 
 _ROUNDING = 1e-12
 
@@ -40,33 +39,61 @@ class JudgedQuality:
     novelty: Rows
 
 
-def judge_quality(
-    rows: DegradedRows,
-    columns: Rows,
-    widths: Sequence[int],
-    hidden: Sequence[bool],
-    cells: Sequence[tuple[Rows, Mapping[KindAtSeverity, float]]],
-    names: tuple[str, ...],
-    fold: NDArray[np.int64],
-) -> JudgedQuality:
-    """Tell quality and novelty of every row by models that have seen neither its drive nor its kind.
+@dataclass(frozen=True, eq=False)
+class QualityColumns:
+    """Columns of which the quality may be told, and what is told of them on frames left out.
+
+    Attributes:
+        read: makes them of features.
+        rows: ``(N, D)``.
+        hidden: for each feature, whether the hidden layer reads it.
+        expected: ``(N,)`` by models that have seen neither a row's drive nor its kind.
+        error: mean absolute one of that.
+    """
+
+    read: StandardisedColumns
+    rows: Rows
+    hidden: tuple[bool, ...]
+    expected: Rows
+    error: float
+
+
+def judge_columns(rows: DegradedRows, read: StandardisedColumns, fold: NDArray[np.int64]) -> QualityColumns:
+    """Tell the quality of every row of these columns by models that have seen neither its drive nor its kind.
 
     Args:
         rows: clean and degraded frames, with their quality.
-        columns: ``(N, D)``, of which the quality is told.
-        widths: columns of each feature.
-        hidden: for each feature, whether the hidden layer reads it.
-        cells: columns ``(N, E)`` and sizes of the cells that tell the novelty, by the one that is further.
+        read: makes the columns.
+        fold: ``(N,)`` of the drives.
+    """
+    quality, columns = _quality_of(rows), read(rows.values)
+    hidden = tuple(key.is_of_output for key in read.keys)
+    expected = np.full(len(rows), np.nan)
+    for split in left_out_kinds(fold, rows.kind):
+        if split.judged.any():
+            model = fit_perceptron(columns[split.fitted], quality[split.fitted], read.widths, hidden)
+            expected[split.judged] = model(columns[split.judged])
+    return QualityColumns(read, columns, hidden, expected, float(np.abs(expected - quality).mean()))
+
+
+def judge_novelty(
+    rows: DegradedRows,
+    cells: Sequence[tuple[Rows, Mapping[KindAtSeverity, float]]],
+    names: tuple[str, ...],
+    fold: NDArray[np.int64],
+) -> Rows:
+    """Novelty ``(N,)`` of every row by cells that have seen neither its drive nor its kind.
+
+    Args:
+        rows: clean and degraded frames.
+        cells: columns ``(N, E)`` and sizes of the cells that tell it, by the one that is further.
         names: of the causes.
         fold: ``(N,)`` of the drives.
     """
-    quality = _quality_of(rows)
-    expected, novelty = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    novelty = np.full(len(rows), np.nan)
     for split in left_out_kinds(fold, rows.kind):
         if not split.judged.any():
             continue
-        model = fit_perceptron(columns[split.fitted], quality[split.fitted], widths, hidden)
-        expected[split.judged] = model(columns[split.judged])
         kind, severity = rows.kind[split.fitted], rows.severity[split.fitted]
         novelty[split.judged] = np.max(
             [
@@ -75,7 +102,7 @@ def judge_quality(
             ],
             axis=0,
         )
-    return JudgedQuality(expected, novelty)
+    return novelty
 
 
 def fit_quality(
@@ -89,11 +116,11 @@ def fit_quality(
     """Fit the quality on all rows, its interval on what was judged.
 
     Args:
-        rows: as for :func:`judge_quality`.
-        columns: as there.
-        widths: as there.
-        hidden: as there.
-        judged: by it.
+        rows: clean and degraded frames, with their quality.
+        columns: ``(N, D)``, of which the quality is told.
+        widths: columns of each feature.
+        hidden: for each feature, whether the hidden layer reads it.
+        judged: what is told of the rows where their drives and kinds are left out.
         novelty_limit: above which nothing is known.
 
     Raises:
@@ -103,8 +130,8 @@ def fit_quality(
     told = (judged.expected, judged.novelty)
     miss, error = (1 - COVERAGE) / 2, truth - judged.expected
     try:
-        below = fit_reach(-error, *told, rows.kind, miss, MISSED_BELOW)
-        above = fit_reach(error, *told, rows.kind, miss, MISSED_ABOVE)
+        below = fit_reach(-error, *told, rows.kind, miss, MISSED_OF_A_KIND)
+        above = fit_reach(error, *told, rows.kind, miss, MISSED_OF_A_KIND)
     except ValueError as fault:
         raise CalibrationError(f"{fault}, to cover {COVERAGE:.0%}: calibrate on more") from fault
     fitted = FittedQuality(fit_perceptron(columns, truth, widths, hidden), below, above)

@@ -216,11 +216,17 @@ def _typical(graph: NodeList, fitted: FittedTypicality, shares: str, columns: st
 def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, novelty: str) -> None:
     """Expected quality and both ends of its interval."""
     model = fitted.model
-    linear = graph.product(columns, _filled(model.linear[None]).T, "quality/linear")
+    both = graph.product(columns, _filled(_filled(model.linear.T).T), "quality/linear")
     if len(model.places):
-        linear = graph.add("Add", [linear, _hidden(graph, model, columns)], "quality/layers")
-    linear = graph.add("Add", [linear, graph.constant("quality/intercept", np.array(model.intercept))], "quality/line")
-    expected = graph.add("Clip", [linear, _NOUGHT, _ONE], "quality/expected")
+        both = graph.add("Add", [both, _hidden(graph, model, columns)], "quality/layers")
+    intercept = graph.constant("quality/intercept", _filled(model.intercept[None]))
+    both = graph.add("Add", [both, intercept], "quality/both")
+    line = graph.add("Clip", [both, _NOUGHT, _ONE], "quality/line")
+    against = graph.add("Exp", [graph.add("Sub", [_NOUGHT, both], "quality/minus")], "quality/against")
+    share = graph.add("Div", [_ONE, graph.add("Add", [against, _ONE], "quality/parts")], "quality/share")
+    first, second = 0.5 * np.eye(2, _LANES)[:, :, None]
+    first, second = graph.product(line, first, "quality/half"), graph.product(share, second, "quality/other_half")
+    expected = graph.add("Add", [first, second], "quality/expected")
     constant, lost, far = np.stack([-fitted.below, fitted.above], axis=1)[:, None]
     worse = graph.add("Sub", [_ONE, expected], "quality/lost")
     worse = graph.add("Mul", [worse, graph.constant("quality/lost_reach", lost)], "quality/worse")
@@ -234,11 +240,11 @@ def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, 
 
 
 def _hidden(graph: NodeList, model: Perceptron, columns: str) -> str:
-    """What the hidden layer adds to the quality, ``(B, 1)``."""
+    """What the hidden layer adds to the quality and its log odds, filled up."""
     places = graph.constant("quality/places", _filled(model.places[None].astype(float)).ravel().astype(np.int64))
     read = graph.add("Gather", [columns, places], "quality/read", axis=1)
     directions = _filled(_filled(model.directions).T).T
     thresholds = graph.constant("quality/thresholds", _filled(model.thresholds[None]))
     raised = graph.add("Add", [graph.product(read, directions, "quality/directed"), thresholds], "quality/raised")
     units = graph.add("Max", [raised, _NOUGHT], "quality/units")
-    return graph.product(units, _filled(model.weights[None]).T, "quality/hidden")
+    return graph.product(units, _filled(_filled(model.weights.T).T), "quality/hidden")

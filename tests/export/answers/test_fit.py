@@ -53,6 +53,21 @@ def test_quality_reads_the_expected_iou_where_the_graph_gives_it() -> None:
         assert (key in hidden) == (key in values)
 
 
+@pytest.mark.parametrize("tells", [TAP, "output"])
+def test_quality_reads_the_tap_where_it_tells_what_the_output_does_not(tells: str) -> None:
+    """Of the other side is noise alone."""
+    rows, tap, rng = draw_rows(3), FeatureKey.moments(TAP), np.random.default_rng(0)
+    assert rows.quality is not None
+    lost = [key for key in rows.values if (key == tap if tells == "output" else key.is_of_output)]
+    drawn = {key: rng.normal(size=rows.values[key].shape).astype(np.float32) for key in lost}
+    answers = fitted(replace(rows, values=dict(rows.values) | drawn), frozenset({"quality"}))
+    assert answers.quality_columns is not None
+    assert (tap in answers.quality_columns.keys) == (tells == TAP)
+    assert (tap in answers.keys) == (tells == TAP)
+    assert answers.record.quality is not None
+    assert answers.record.quality.mean_absolute_error < answers.record.quality.constant_error / 1.5
+
+
 @pytest.mark.parametrize("noise", [PICTURE, "layers"])
 def test_fit_answers_tells_causes_of_those_features_alone_that_help(noise: FeatureKey | str) -> None:
     rows, rng = draw_rows(12), np.random.default_rng(0)
