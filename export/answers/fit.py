@@ -196,7 +196,7 @@ def fit_answers(
             judge_columns(rows_of_quality, fit_columns(rows.values, chosen, clean, QUALITY_COLUMNS), fold)
             for chosen in _quality_keys(keys, tap_layers)
         ]
-        outer = min(choices, key=lambda choice: choice.error)
+        outer = min(choices, key=lambda choice: choice.offset)
         quality_columns = outer.read
         judged = JudgedQuality(outer.expected, judge_novelty(rows_of_quality, cells, names, fold))
         layout = (outer.rows, outer.read.widths, outer.hidden)

@@ -48,14 +48,14 @@ class QualityColumns:
         rows: ``(N, D)``.
         hidden: for each feature, whether the hidden layer reads it.
         expected: ``(N,)`` by models that have seen neither a row's drive nor its kind.
-        error: mean absolute one of that.
+        offset: root mean square, over kinds left out and clean frames, of the mean error of each.
     """
 
     read: StandardisedColumns
     rows: Rows
     hidden: tuple[bool, ...]
     expected: Rows
-    error: float
+    offset: float
 
 
 def judge_columns(rows: DegradedRows, read: StandardisedColumns, fold: NDArray[np.int64]) -> QualityColumns:
@@ -73,7 +73,8 @@ def judge_columns(rows: DegradedRows, read: StandardisedColumns, fold: NDArray[n
         if split.judged.any():
             model = fit_perceptron(columns[split.fitted], quality[split.fitted], read.widths, hidden)
             expected[split.judged] = model(columns[split.judged])
-    return QualityColumns(read, columns, hidden, expected, float(np.abs(expected - quality).mean()))
+    offsets = [(expected - quality)[rows.kind == name].mean() for name in np.unique(rows.kind)]
+    return QualityColumns(read, columns, hidden, expected, float(np.sqrt(np.mean(np.square(offsets)))))
 
 
 def judge_novelty(
