@@ -122,7 +122,9 @@ def resolve_inputs(
     prepare = with_pad(as_found, findings.options.pad)
     checkpoint, logits_shape = chosen
     network = checkpoint.network
-    images = list(some_inputs(prepare, seen, LOOKED_AT))
+    images = findings.attempt("frames", lambda _: list(some_inputs(prepare, seen, LOOKED_AT)))
+    if images is None:
+        return None
     listed = ListedLayers(network, images[0])
     sampled = findings.attempt("tap", lambda options: choose_tap(network, images, options, findings, listed))
     findings.options = sampled or findings.options

@@ -73,7 +73,14 @@ def describe(sealed: SealedManifest) -> str:
         "files": ", ".join(f"{name} ({record.bytes:,} bytes)" for name, record in manifest.files.items()),
     }
     width = min(max(map(len, lines)), _WIDEST)
-    return "".join(wrapped(printable(f"{subject:<{width}} {text}"), width + 1) for subject, text in lines.items())
+    return "".join(_beside(subject, text, width) for subject, text in lines.items())
+
+
+def _beside(subject: str, text: str, width: int) -> str:
+    """The text behind its subject, or on lines of its own where the subject is longer than its column."""
+    if len(printable(subject)) <= width:
+        return wrapped(printable(f"{subject:<{width}} {text}"), width + 1)
+    return wrapped(printable(subject), 2) + wrapped(printable(f"{'':<{width}} {text}"), width + 1)
 
 
 def _of_sampling(manifest: Manifest) -> dict[str, str]:

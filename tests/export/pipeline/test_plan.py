@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from export.cli.export import build_parser
@@ -212,6 +214,20 @@ def test_plan_export_with_one_wrong_option_has_that_problem_alone(
     assert len(errors) == 1
     assert all(error.words for error in errors)
     assert plan.is_complete == all("VALUE" not in error.words for error in errors)
+
+
+def test_plan_export_with_frames_of_two_sizes_names_them_beside_what_else_is_missing(
+    unet: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "frames").mkdir()
+    for i, width in enumerate((64, 64, 60, 64)):
+        Image.fromarray(np.full((32, width, 3), 60 * i, np.uint8)).save(tmp_path / "frames" / f"{i}.png")
+    stated = [word for words in STATED.values() for word in words]
+    plan = plan_export(options_of(unet, tmp_path / "bundle", "--frames", str(tmp_path / "frames"), *stated))
+    few, sizes = plan.problems
+    assert "expected at least 19 frames" in str(few)
+    assert "expected frames of one size, 32 x 64 (height x width) as in 0.png, got 32 x 60 in 2.png" in str(sizes)
+    assert {finding.subject for finding in plan.findings if finding.origin == "missing"} == {"frames", "later"}
 
 
 def test_plan_export_without_frames_guesses_no_size_that_an_export_would_not_take(unet: Path, tmp_path: Path) -> None:

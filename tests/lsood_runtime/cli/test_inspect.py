@@ -93,3 +93,18 @@ def test_inspect_alarm_prints_delay_and_false_alarm_rate(toy_bundle: Path, capsy
     assert run(["inspect", str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
     assert "this alarm cannot work with this bundle" in capsys.readouterr().err
     assert run(["watch", str(toy_bundle), str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
+
+
+def test_inspect_shows_what_a_long_name_means_below_it(
+    toy_bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    name = "a long name of an operating point"
+    manifest = toy_manifest("none")
+    manifest["operating_points"][name] = next(iter(manifest["operating_points"].values()))
+    seal(toy_bundle, manifest)
+    assert run(["inspect", str(toy_bundle)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    below = lines[lines.index(f"threshold {name}") + 1]
+    assert below.startswith(" " * 25)
+    assert " for 5.0% false alarms" in below
