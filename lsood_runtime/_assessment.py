@@ -70,9 +70,9 @@ class Assessment:
             the cause is unknown.
         severity: of the degradation, 0 to 5, 0 where the cause is ``none``; NaN where it is unknown, as of a kind of the
             user's own, None where the bundle does not tell it.
-        tiles: ``(rows, columns)`` bool, read-only: which tiles of the picture that the network sees look abnormal to its
-            early layers; ``manifest.input.tile_edges`` has their places in the frame. None of them where that is unknown; the
-            mask is None where the bundle does not tell them, as for the next.
+        tiles: ``(rows, columns)`` bool, read-only: which tiles of the picture that the network sees look abnormal, by its
+            early layers and by the pixels themselves; ``manifest.input.tile_edges`` has their places in the frame. None of
+            them where that is unknown; the mask is None where the bundle does not tell them, as for the next.
         tile_values: ``(rows, columns)`` float64, read-only: how far each tile is from those of clean frames, in units of the
             bundle's limit, so that a tile above 1 is abnormal; NaN where it is unknown.
         tile_words: where in the frame the abnormal tiles are, in words: ``lower left corner (1 of 32 tiles)``; empty where

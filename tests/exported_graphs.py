@@ -19,6 +19,7 @@ from tests.export.sampling.test_sampler import CASES
 from tests.networks import HEIGHT, WIDTH, settled
 
 SAMPLES = 6
+PICTURE_TILES = FeatureKey.picture_tiles(2, 3)
 NETWORK_CASES = (
     "DropBlock at the tap",
     "DropBlock of the dropblock package",
@@ -38,7 +39,7 @@ CASES_OF_FEATURES = [name if name in _QUICK else pytest.param(name, marks=pytest
 def network_graph(case: str, mode: Mode, *, every_feature: bool = False) -> ModelProto:
     """``segmentation.onnx`` of a case of ``test_sampler``, kind ``logits``, S = 6. Shared: do not change it.
 
-    ``every_feature``: ``evaluation.onnx``, with the default layers.
+    ``every_feature``: ``evaluation.onnx``, with the default layers and tiles of the picture.
     """
     make, taps, options, _ = CASES[case]
     torch.manual_seed(0)
@@ -48,7 +49,8 @@ def network_graph(case: str, mode: Mode, *, every_feature: bool = False) -> Mode
     layers = resolve_feature_layers(network, example, (), taps) if every_feature else ()
     sampler = build_sampler(network, example, taps, mc_samples=SAMPLES, mode=mode, observed=layers, **options)
     segmented = network(example).dim() == 4
-    features = evaluation_features(sampler.layers, segmented=segmented) if every_feature else [FeatureKey.entropy()]
+    every = evaluation_features(sampler.layers, segmented=segmented, tiles=[PICTURE_TILES])
+    features = every if every_feature else [FeatureKey.entropy()]
     observed = sampler.observe([key for key in features if key.is_of_layers])
     noise = NoiseSource([site.noise_shape for site in sampler.sites] if mode == "input" else [], SAMPLES)
     return segmentation_graph(MonitoredNetwork(preprocessing, observed, "logits", features), HEIGHT, WIDTH, noise)

@@ -217,7 +217,8 @@ void take(const Value& value, const Where& where, TilesRecord& into) {
       .required("guarantee", into.guarantee)
       .required("clean_kept", into.clean_kept)
       .optional("limit_frames", into.limit_frames)
-      .optional("limit_drives", into.limit_drives);
+      .optional("limit_drives", into.limit_drives)
+      .optional("picture", into.picture);
 }
 
 void take(const Value& value, const Where& where, MapRecord& into) {

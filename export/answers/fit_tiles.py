@@ -67,7 +67,8 @@ def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
     record = TilesRecord(
         rows=fitted.grid[0],
         columns=fitted.grid[1],
-        layers=tuple(str(key.layer) for key in keys),
+        layers=tuple(key.layer for key in keys if key.layer is not None),
+        picture=any(key.is_of_picture for key in keys),
         limit=set_by.limit,
         neighbor_limit=max(min(float(np.quantile(left_out, 1 - NEIGHBOURS)), set_by.limit), _LEAST_LIMIT),
         false_alarm_rate=set_by.rule.rate,

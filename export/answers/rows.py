@@ -73,7 +73,7 @@ class PatchedRows:
     """N measured frames, clean and with a part replaced or degraded, to tell abnormal tiles by.
 
     Attributes:
-        values: ``(N, D)`` float32 of moments tile by tile.
+        values: ``(N, D)`` float32 of what is read tile by tile.
         cover: ``(N, R, Q)`` share of each tile that the patch or the degradation covers; 0 in clean frames.
         filling: ``(N,)`` str, of the patch, or the kind of degradation; empty for clean frames.
         drive: ``(N,)`` str, of the clean frame.

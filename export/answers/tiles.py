@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How abnormal each tile of a frame is, by moments of the early layers: a perceptron that learnt to tell what covers a tile.
+"""How abnormal each tile of a frame is: a perceptron that learnt to tell what covers a tile.
+
+It reads moments of early layers, and detail, light and lines of the picture itself, which no network has to learn to see.
 
 The numbers of a tile are standardised by the same tile of clean frames, since a road lies below and a sky above, which vary
 less than what stands between them. Beside them stand their means over all tiles, so that a fog on the whole frame can be told
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from export.answers.columns import Rows, Values
 from export.answers.tile_perceptron import TilePerceptron, train_perceptron
-from export.features.key import FeatureKey, FeatureKind
+from export.features.key import FeatureKey
 
 COVERED = 0.4
 """Share of a tile that a patch covers, from which on the tile is one under a patch."""
@@ -64,8 +66,8 @@ class FittedTiles:
 
 
 def tile_keys(keys: Sequence[FeatureKey]) -> tuple[FeatureKey, ...]:
-    """The keys of moments tile by tile."""
-    return tuple(key for key in keys if key.kind is FeatureKind.TILES)
+    """The keys of what is read tile by tile."""
+    return tuple(key for key in keys if key.is_of_tiles)
 
 
 def grid_of(keys: Sequence[FeatureKey]) -> tuple[int, int]:

@@ -6,8 +6,9 @@ read. The entropies are not among them: ``export.bundle.parity`` compares the la
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -18,10 +19,15 @@ from torch import Tensor, nn
 from export.bundle.input_reference import FramePreparation
 from export.bundle.logits_reference import LogitsReference
 from export.bundle.output_reference import reference_output
-from export.bundle.picture_reference import picture_difference, reference_picture, reference_picture_spread
+from export.bundle.picture_reference import (
+    picture_difference,
+    reference_picture,
+    reference_picture_spread,
+    reference_picture_tiles,
+)
 from export.bundle.tile_reference import all_means_first, reference_tiles
 from export.errors import ParityError
-from export.features.key import PICTURE, PICTURE_SPREAD, Aggregate, FeatureKey, FeatureKind
+from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseSource
 from export.graphs.output_features import grid_stride
@@ -36,11 +42,6 @@ _RESOLUTION = float(np.finfo(np.float32).eps) / FEATURE_TOLERANCE
 _CHANNELS = 64
 
 Doubles = NDArray[np.float64]
-
-_OF_PICTURE: dict[FeatureKey, Callable[[Doubles], Doubles]] = {
-    PICTURE: reference_picture,
-    PICTURE_SPREAD: reference_picture_spread,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,11 +150,17 @@ class FeatureReference:
         return {key: reference_feature(key, readings, classes) for key in self.features}
 
     def _pictures(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Doubles]:
-        wanted = [key for key in self.features if key in _OF_PICTURE]
+        wanted = [key for key in self.features if key.is_of_picture]
         if not wanted:
             return {}
         pixels = self.preprocess.pixels(torch.from_numpy(frame))[0].permute(1, 2, 0).double().numpy()
-        return {key: _OF_PICTURE[key](pixels) for key in wanted}
+        return {key: _of_picture(key, pixels, self.preprocess.added) for key in wanted}
+
+
+def _of_picture(key: FeatureKey, pixels: Doubles, added: tuple[Fraction, Fraction]) -> Doubles:
+    if key.grid is not None:
+        return reference_picture_tiles(pixels, *key.grid, added)
+    return reference_picture(pixels) if key == PICTURE else reference_picture_spread(pixels)
 
 
 def measure_feature_parity(
@@ -174,7 +181,7 @@ def measure_feature_parity(
         By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, of
         a tenth of the layer's largest, or of what float32 resolves at its mean, whichever is largest; scores in units of
         themselves, of 1 or of a tenth of the largest logit, whichever is largest; numbers of classes as they are; pictures as
-        by :func:`picture_difference`; how they spread as it is; maps in units of their largest magnitude.
+        by :func:`picture_difference`, their spread and tiles as they are; maps in units of their largest magnitude.
     """
     worst = dict.fromkeys(reference.features, 0.0)
     for frame in map(np.array, frames):
@@ -225,7 +232,7 @@ def reference_feature(key: FeatureKey, readings: NetworkReadings, classes: NDArr
     """
     if key in readings.layers:
         return readings.layers[key]
-    if key in _OF_PICTURE:
+    if key.is_of_picture:
         return readings.pictures[key]
     assert classes is not None  # features of the output are given beside a segmentation
     stride = readings.stride
@@ -248,13 +255,11 @@ def feature_difference(key: FeatureKey, got: Doubles, expected: Doubles, largest
         return _of_moments(got, expected)
     if key.is_map:
         return float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), _FLOOR)
-    if key.grid is not None:
+    if key.kind is FeatureKind.TILES and key.grid is not None:
         return _of_moments(all_means_first(got, key.grid), all_means_first(expected, key.grid))
-    if key.kind in (FeatureKind.CLASS_SHARE, FeatureKind.EXPECTED_IOU):
-        return float(np.abs(got - expected).max())
     if key == PICTURE:
         return picture_difference(got, expected)
-    if key == PICTURE_SPREAD:
+    if key.is_of_picture or key.kind in (FeatureKind.CLASS_SHARE, FeatureKind.EXPECTED_IOU):
         return float(np.abs(got - expected).max())
     unit = max(1.0, abs(float(expected[0])), _SMALL * largest_logit)
     return abs(float(got[0] - expected[0])) / unit

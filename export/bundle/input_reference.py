@@ -5,6 +5,7 @@ It shares the resizer with the graph, which is compared with Pillow's by itself,
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 import torch
@@ -16,6 +17,10 @@ from lsood_runtime.offline import InputContract
 
 class FramePreparation(Protocol):
     """Turns frames into the network's input in two steps."""
+
+    @property
+    def added(self) -> tuple[Fraction, Fraction]:
+        """Rows and columns of padding, as shares of those of the picture."""
 
     def pixels(self, frames: Tensor) -> Tensor:
         """``(N, H, W, 3)`` uint8 to ``(N, 3, h, w)`` float32 RGB in [0, 255]."""
@@ -36,6 +41,12 @@ class InputReference:
     """
 
     contract: InputContract
+
+    @property
+    def added(self) -> tuple[Fraction, Fraction]:
+        """Rows and columns of padding, as shares of those of the picture."""
+        contract = self.contract
+        return Fraction(contract.pad[0], contract.network_height), Fraction(contract.pad[1], contract.network_width)
 
     def __call__(self, frames: Tensor) -> Tensor:
         """``(N, H, W, 3)`` uint8 frames to the network's input."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Colours, fineness and spread of detail of one picture in float64 by NumPy and SciPy, square by square."""
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
@@ -8,6 +10,7 @@ from scipy.special import logsumexp
 
 from export.graphs.picture_features import GREY_POWER, GRID_OFFSETS, LUMA, SQUARE, square_rows
 from export.graphs.picture_spread import GREY_LEVEL, LINE_FLOOR
+from export.graphs.picture_tiles import NO_PADDING, tile_rows, tile_spans
 
 Doubles = NDArray[np.float64]
 
@@ -36,9 +39,61 @@ def reference_picture_spread(pixels: Doubles) -> Doubles:
     across = np.concatenate([_from_neighbours(row.mean(axis=1) / GREY_LEVEL) for row in luma])
     down = _from_neighbours(np.concatenate(luma).mean(axis=0) / GREY_LEVEL)
     lines = [np.log(LINE_FLOOR + number) for steps in (across, down) for number in (steps.max(), steps.mean())]
+    return np.concatenate([bands.std(axis=0), *_extremes(bands), values.min(axis=0), values.max(axis=0), shares, lines])
+
+
+def reference_picture_tiles(
+    pixels: Doubles, rows: int, columns: int, added: tuple[Fraction, Fraction] = NO_PADDING
+) -> Doubles:
+    """The numbers of ``export.graphs.picture_tiles.PictureTiles`` of one picture ``(H, W, 3)`` RGB in [0, 255].
+
+    Args:
+        pixels: the picture.
+        rows: of tiles.
+        columns: of tiles.
+        added: rows and columns that padding adds to the picture, as shares of it.
+    """
+    pixels = _continued(pixels)
+    down, across = (size // SQUARE for size in pixels.shape[:2])
+    found = []
+    for chosen in tile_rows(down, across, rows, added[0]):
+        for start, stop in tile_spans(across, columns, added[1]):
+            tile = [pixels[SQUARE * row :, SQUARE * start : SQUARE * stop][:SQUARE] for row in chosen]
+            found.append(_of_tile(np.stack(tile)))
+    return np.concatenate(found)
+
+
+def _of_tile(rows: Doubles) -> Doubles:
+    """The numbers of one tile, of rows of squares ``(n, 8, 8 m, 3)``."""
+    luma = rows @ LUMA  # whole thousandths
+    logs = [each for row in luma for each in _square_logs(row / GREY_LEVEL, 0)]
+    bands = np.stack([_bands(each) for each in logs])
+    colours = rows.reshape(-1, 3)
+    squares = luma.reshape(len(luma), SQUARE, -1, SQUARE)
+    steps = [np.abs(np.diff(squares, axis=axis)) for axis in (3, 1)]
+    shares = [np.mean(each < limit) for limit in (1, GREY_LEVEL) for each in steps]
+    of_rows = _from_neighbours(luma.mean(axis=2).T)
+    of_columns = _from_neighbours(squares.mean(axis=(0, 1)).T)
+    lines = [np.log(LINE_FLOOR + each / GREY_LEVEL) for d in (of_rows, of_columns) for each in (d.max(), d.mean())]
+    return np.concatenate(
+        [
+            bands.mean(axis=0),
+            bands.std(axis=0),
+            *_extremes(bands),
+            colours.mean(axis=0),
+            np.log(np.maximum(colours.std(axis=0), _FLOOR)),
+            colours.min(axis=0),
+            colours.max(axis=0),
+            shares,
+            lines,
+        ]
+    )
+
+
+def _extremes(bands: Doubles) -> list[Doubles]:
+    """Flattest and busiest of bands ``(squares, 21)``."""
     count = np.log(len(bands))
-    extremes = [count - logsumexp(-bands, axis=0), logsumexp(bands, axis=0) - count]
-    return np.concatenate([bands.std(axis=0), *extremes, values.min(axis=0), values.max(axis=0), shares, lines])
+    return [count - logsumexp(-bands, axis=0), logsumexp(bands, axis=0) - count]
 
 
 def picture_difference(got: Doubles, expected: Doubles) -> float:

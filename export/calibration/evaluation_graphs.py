@@ -22,7 +22,10 @@ from lsood_runtime.offline import WEIGHTS_FILE, AnswerRule, Bundle, open_bundle,
 
 _OLD_MOMENTS, _OLD_SCORES = "latent_moments", "output_scores"
 
-_ON_GRIDS = tuple(f"{kind}/" for kind in (FeatureKind.TILES, FeatureKind.LOGIT_MAP, FeatureKind.FEATURE_MAP))
+_ON_GRIDS = tuple(
+    f"{kind}/"
+    for kind in (FeatureKind.TILES, FeatureKind.PICTURE_TILES, FeatureKind.LOGIT_MAP, FeatureKind.FEATURE_MAP)
+)
 """How the names of features begin that are of tiles or cells, and too many to be kept of all frames."""
 
 
@@ -84,7 +87,7 @@ class EvaluationGraphs:
     def available(self) -> tuple[FeatureKey, ...]:
         """Features that a detector of the vehicle can read: of a bundle of schema 2 the entropies alone.
 
-        Moments of tiles and maps are not among them: only :attr:`tiles` and :attr:`maps` have them.
+        What is read of tiles, and maps, are not among them: only :attr:`tiles` and :attr:`maps` have them.
         """
         names = [value.name for value in self._evaluation.get_outputs()]
         if _OLD_MOMENTS in names:
@@ -94,7 +97,7 @@ class EvaluationGraphs:
 
     @property
     def tiles(self) -> tuple[FeatureKey, ...]:
-        """Moments of tiles, of which answers are told; none where the bundle was exported without them."""
+        """Keys of what is read of tiles; none where the bundle was exported without them."""
         return tuple(key for key in map(FeatureKey.parse, self._grid_outputs) if not key.is_map)
 
     @property
@@ -104,7 +107,7 @@ class EvaluationGraphs:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of all features of a frame, moments of tiles and maps left out."""
+        """Bytes of all features of a frame, what is read of tiles, and maps left out."""
         widths: dict[str, int] = {value.name: math.prod(value.shape[1:]) for value in self._evaluation.get_outputs()}
         unread = (SEGMENTATION, LATENT_SAMPLES, *self._grid_outputs)
         read = sum(width for name, width in widths.items() if name not in unread)
@@ -113,7 +116,7 @@ class EvaluationGraphs:
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
         """Measure the features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.
 
-        Moments of tiles and maps, which are large, are left out.
+        What is read of tiles, and maps, which are large, are left out.
 
         Raises:
             UsageError: a frame of another size.
@@ -150,7 +153,7 @@ class EvaluationGraphs:
         return FrameFeatures(float(given["score"][0]), values, segmentation, parts, answers), maps
 
     def of_tiles(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, NDArray[np.float32]]:
-        """Moments tile by tile of a frame of the bundle's size, by key; nothing of a bundle that gives none."""
+        """What is read of the tiles of a frame of the bundle's size, by key; nothing of a bundle that gives none."""
         outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
         return {key: outputs[str(key)][0] for key in self.tiles}
 

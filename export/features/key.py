@@ -28,6 +28,8 @@ class FeatureKind(StrEnum):
     """``(B, 48)``: colours and fineness of detail of the frame itself, without the network."""
     PICTURE_SPREAD = "picture_spread"
     """``(B, 77)``: how detail and light spread over the frame itself, without the network."""
+    PICTURE_TILES = "picture_tiles"
+    """``(B, R * Q * 104)``: detail, light and lines in each tile of the frame itself, without the network."""
     LOGIT_MOMENTS = "logit_moments"
     """``(B, 2 K)``: mean of each class's logit over the pixels, then the logarithms of the standard deviations."""
     CLASS_SHARE = "class_share"
@@ -58,7 +60,7 @@ OUTPUT_SCORES = (
 """Scores of a pixel that are computed from its logits, in the order of the graph's outputs."""
 
 
-_WITH_GRID = (FeatureKind.TILES, FeatureKind.FEATURE_MAP, FeatureKind.LOGIT_MAP)
+_WITH_GRID = (FeatureKind.TILES, FeatureKind.PICTURE_TILES, FeatureKind.FEATURE_MAP, FeatureKind.LOGIT_MAP)
 
 
 class Aggregate(StrEnum):
@@ -110,6 +112,7 @@ class FeatureKey:
             FeatureKind.TILES: [True, False, False, True],
             FeatureKind.FEATURE_MAP: [True, False, False, True],
             FeatureKind.LOGIT_MAP: [False, False, False, True],
+            FeatureKind.PICTURE_TILES: [False, False, False, True],
         }
         if given != expected.get(self.kind, [False] * 4) or self.kind.is_output_score != (self.aggregate is not None):
             raise ValueError(
@@ -132,6 +135,11 @@ class FeatureKey:
     def tiles(cls, layer: str, rows: int, columns: int) -> Self:
         """Key of the moments of a layer in each tile of its map."""
         return cls(FeatureKind.TILES, layer, grid=(rows, columns))
+
+    @classmethod
+    def picture_tiles(cls, rows: int, columns: int) -> Self:
+        """Key of the numbers of each tile of the picture."""
+        return cls(FeatureKind.PICTURE_TILES, grid=(rows, columns))
 
     @classmethod
     def feature_map(cls, layer: str, rows: int, columns: int) -> Self:
@@ -195,7 +203,17 @@ class FeatureKey:
     @property
     def is_of_output(self) -> bool:
         """Whether the feature is computed from the network's output."""
-        return not self.is_of_layers and self.kind not in (FeatureKind.PICTURE, FeatureKind.PICTURE_SPREAD)
+        return not self.is_of_layers and not self.is_of_picture
+
+    @property
+    def is_of_picture(self) -> bool:
+        """Whether the feature is computed from the frame itself, without the network."""
+        return self.kind in (FeatureKind.PICTURE, FeatureKind.PICTURE_SPREAD, FeatureKind.PICTURE_TILES)
+
+    @property
+    def is_of_tiles(self) -> bool:
+        """Whether the feature is of tiles, of which abnormal ones are told."""
+        return self.kind in (FeatureKind.TILES, FeatureKind.PICTURE_TILES)
 
     @property
     def output(self) -> str:
@@ -220,10 +238,10 @@ class FeatureKey:
             return str(self.kind) + ("" if self.aggregate is Aggregate.MEAN else f", {self.aggregate}")
         if self.is_map and self.grid is not None:
             return f"map of {self.layer or 'the logits'}, {self.grid[0]} x {self.grid[1]} cells"
+        if self.grid is not None:
+            return f"{self.layer or 'the picture'}, {self.grid[0]} x {self.grid[1]} tiles"
         if self.layer is None:
             return str(self.kind).replace("_", " ")
-        if self.grid is not None:
-            return f"{self.layer}, {self.grid[0]} x {self.grid[1]} tiles"
         if self.samples is None:
             return f"{self.layer}, no sampling"
         fresh = "" if self.masks == "fixed" else f", {self.masks} masks"

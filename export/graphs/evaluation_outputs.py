@@ -38,7 +38,7 @@ def evaluation_features(
     Args:
         layers: whose moments are observed.
         segmented: whether the network gives its output.
-        tiles: keys of moments tile by tile, where the bundle is to tell which tiles are abnormal.
+        tiles: keys of what is read tile by tile, where the bundle is to tell which tiles are abnormal.
         maps: keys of the maps that an anomaly map may be made of, where the bundle is to give one.
     """
     of_output = OUTPUT_FEATURES if segmented else ()
@@ -54,7 +54,7 @@ def evaluation_features(
 
 
 def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) -> tuple[FeatureKey, ...]:
-    """Keys of the moments of layers tile by tile.
+    """Keys of the moments of layers tile by tile, and of the numbers of the same tiles of the picture.
 
     A map is read where each tile has three rows and columns of its cells, or more. Where no map is so large, the largest
     one is read in fewer tiles.
@@ -73,7 +73,9 @@ def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) 
         largest = max(most.values(), key=lambda tiles: min(tiles[0], rows) * min(tiles[1], columns))
         rows, columns = min(rows, largest[0]), min(columns, largest[1])
         chosen = [layer for layer, tiles in most.items() if tiles == largest]
-    return tuple(FeatureKey.tiles(layer, rows, columns) for layer in chosen if rows and columns)
+    if not (chosen and rows and columns):
+        return ()
+    return *(FeatureKey.tiles(layer, rows, columns) for layer in chosen), FeatureKey.picture_tiles(rows, columns)
 
 
 def map_features(

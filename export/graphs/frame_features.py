@@ -5,6 +5,7 @@ Their graphs depend on nothing but shapes, so that :mod:`export.graphs.segmentat
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import onnx
@@ -12,13 +13,13 @@ import torch
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from export.features.key import PICTURE, PICTURE_SPREAD, FeatureKey
+from export.features.key import FeatureKey, FeatureKind
 from export.graphs.evaluation_outputs import SEGMENTATION
 from export.graphs.output_features import OutputFeatures
 from export.graphs.picture_features import PictureFeatures
 from export.graphs.picture_spread import PictureSpread
+from export.graphs.picture_tiles import NO_PADDING, PictureTiles
 
-PICTURE_KEYS = (PICTURE, PICTURE_SPREAD)
 MANY_FRAMES = 1_000_003
 """Frames that graphs of features are converted for: a prime, so that no size of a frame is a multiple of it."""
 
@@ -27,18 +28,24 @@ class FeaturesOfPicture(nn.Module):
     """Features of a batch of pictures, ``(B, 3, H, W)`` float32 in [0, 255], each ``(B, D)`` float32.
 
     Args:
-        keys: among ``PICTURE_KEYS``, in the order of what is given.
+        keys: of features of the picture, in the order of what is given.
+        added: rows and columns that padding adds to the picture, as shares of it.
     """
 
-    def __init__(self, keys: Sequence[FeatureKey]) -> None:
+    def __init__(self, keys: Sequence[FeatureKey], added: tuple[Fraction, Fraction] = NO_PADDING) -> None:
         super().__init__()
-        kinds: dict[FeatureKey, type[nn.Module]] = {PICTURE: PictureFeatures, PICTURE_SPREAD: PictureSpread}
-        self.keys, self.outputs = tuple(keys), [key.output for key in keys]
-        self.pictures = nn.ModuleList([kinds[key]() for key in keys])
+        self.keys, self.outputs, self.added = tuple(keys), [key.output for key in keys], added
+        self.pictures = nn.ModuleList([_module(key, added) for key in keys])
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Compute each feature."""
         return tuple(module(pixels) for module in self.pictures)
+
+
+def _module(key: FeatureKey, added: tuple[Fraction, Fraction]) -> nn.Module:
+    if key.grid is not None:
+        return PictureTiles(*key.grid, added)
+    return PictureFeatures() if key.kind is FeatureKind.PICTURE else PictureSpread()
 
 
 class FeaturesOfOutput(nn.Module):

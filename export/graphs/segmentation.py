@@ -5,6 +5,7 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 
 import onnx
@@ -19,7 +20,6 @@ from export.graphs.detector import OPSET
 from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
 from export.graphs.frame_features import (
     MANY_FRAMES,
-    PICTURE_KEYS,
     FeaturesOfOutput,
     FeaturesOfPicture,
     joined,
@@ -29,6 +29,7 @@ from export.graphs.network_output import as_logits
 from export.graphs.noise import NoiseSource
 from export.graphs.operator_replacements import ORIGINS, REPLACEMENTS
 from export.graphs.output_forms import OutputForm
+from export.graphs.picture_tiles import NO_PADDING
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS, bundle_kind
 from export.graphs.written_out import WrittenOut
 from export.layers.preprocessing import Preprocessing
@@ -68,7 +69,7 @@ class MonitoredNetwork(nn.Module):
         of_output = [key for key in features if key.is_of_output]
         if kind == "none" and of_output:
             raise ValueError(f"expected features inside the network for kind none, got {of_output[0]}: leave it out")
-        of_picture = [key for key in features if key in PICTURE_KEYS]
+        of_picture = [key for key in features if key.is_of_picture]
         classes = bundle_kind(kind) == "classes"
         self.inner = InnerNetwork(
             preprocessing,
@@ -78,7 +79,7 @@ class MonitoredNetwork(nn.Module):
             pixels=bool(of_picture),
             features=[key.output for key in features if key.is_of_layers],
         )
-        self.of_picture = FeaturesOfPicture(of_picture) if of_picture else None
+        self.of_picture = FeaturesOfPicture(of_picture, preprocessing.added) if of_picture else None
         self.of_output = FeaturesOfOutput(of_output, classes=classes) if classes or of_output else None
         self.outputs = [*([] if kind == "none" else [SEGMENTATION]), *(key.output for key in features)]
 
@@ -190,14 +191,23 @@ def segmentation_graph(
     inner = _converted(network.inner, (frames, *uniform), names, network.inner.outputs)
     shapes = output_shapes(inner)
     parts = [
-        feature_graph(name, shapes[name], part.keys, classes=SEGMENTATION in part.outputs)
+        feature_graph(
+            name, shapes[name], part.keys, classes=SEGMENTATION in part.outputs, added=network.preprocessing.added
+        )
         for name, part in network.readers
     ]
     return joined(inner, parts, network.outputs)
 
 
 @lru_cache(maxsize=64)
-def feature_graph(name: str, shape: tuple[int, ...], keys: tuple[FeatureKey, ...], *, classes: bool) -> ModelProto:
+def feature_graph(
+    name: str,
+    shape: tuple[int, ...],
+    keys: tuple[FeatureKey, ...],
+    *,
+    classes: bool,
+    added: tuple[Fraction, Fraction] = NO_PADDING,
+) -> ModelProto:
     """Graph of features that no network changes, which takes as long to convert as a small network: once for each shape.
 
     Args:
@@ -205,8 +215,9 @@ def feature_graph(name: str, shape: tuple[int, ...], keys: tuple[FeatureKey, ...
         shape: of the input, behind the batch.
         keys: of the features.
         classes: whether the most likely classes come first.
+        added: rows and columns that padding adds to the picture, as shares of it.
     """
-    part = FeaturesOfPicture(keys) if name == PIXELS else FeaturesOfOutput(keys, classes=classes)
+    part = FeaturesOfPicture(keys, added) if name == PIXELS else FeaturesOfOutput(keys, classes=classes)
     frames = torch.zeros(1, *shape).expand(MANY_FRAMES, *shape)  # as much memory as one
     model = with_free_batch(_converted(part, (frames,), [name], part.outputs, free_batch=False))
     return onnx.compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False)

@@ -6,6 +6,7 @@ Training, calibration and the exported graph all call this module, so that no tw
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 from torch import Tensor, nn
@@ -96,6 +97,11 @@ class Preprocessing(nn.Module):
         offset = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
         self.register_buffer("scale", scale.float().view(1, count, 1, 1), persistent=False)
         self.register_buffer("offset", offset.float().view(1, count, 1, 1), persistent=False)
+
+    @property
+    def added(self) -> tuple[Fraction, Fraction]:
+        """Rows and columns that padding adds, as shares of those of the picture."""
+        return Fraction(self.pad[0], self.height), Fraction(self.pad[1], self.width)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Prepare a batch of frames of any one size."""

@@ -91,7 +91,7 @@ def _degraded(
 def _patched(
     inputs: ExportInputs, sampled: SampledNetwork, monitor: CalibratedMonitor, reporter: Reporter
 ) -> PatchedRows:
-    """Moments of tiles of frames clean, with patches and with local kinds of degradation."""
+    """What is read of tiles of frames clean, with patches and with local kinds of degradation."""
     measure, split = _features(inputs, sampled, monitor, sampled.tiles, segmented=False), inputs.split
     contract, seed = input_contract(inputs.preprocessing, inputs.frames), inputs.options.seed
     return measure_patched(inputs.frames, split.fitted, split.names, measure, contract, seed, reporter)

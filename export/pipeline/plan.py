@@ -200,10 +200,10 @@ def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings
 
 
 def _tiles_finding(asked: tuple[int, int], keys: Sequence[FeatureKey]) -> Finding:
-    """The tiles that abnormal ones are told of, and the layers whose maps are read."""
+    """The tiles that abnormal ones are told of, and what they are told by: layers' maps and the picture."""
     rows, columns = grid_of(keys)
     fewer = "" if (rows, columns) == asked else f", fewer than {asked[0]} x {asked[1]}: the layers' maps are small"
-    reason = f"read from {', '.join(str(key.layer) for key in keys)}{fewer}"
+    reason = f"read from {', '.join(key.layer or 'the picture' for key in keys)}{fewer}"
     words = ("--tile-grid", str(rows), str(columns))
     return Finding("tiles", f"{rows} x {columns}", "found" if fewer else "given", reason, words)
 

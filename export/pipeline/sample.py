@@ -30,7 +30,7 @@ class SampledNetwork:
         sampler: the network, split at its first stochastic layer.
         output: what the network returns.
         choice: what will be fitted to its features.
-        tiles: moments tile by tile, of which answers are told; none where no tiles are asked for.
+        tiles: keys of what abnormal tiles are told by; none where no tiles are asked for.
         maps: that an anomaly map may be made of, the logits' first; none where none is asked for.
         warnings: of taps that cannot see a difference between frames.
         site_noise: noise of every site; none for fixed masks.
@@ -119,7 +119,7 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
 
 
 def _tiles(options: ExportOptions, sampler: Sampler) -> tuple[FeatureKey, ...]:
-    """Moments tile by tile that abnormal tiles are told of; none where they are not asked for."""
+    """Keys of what abnormal tiles are told by; none where they are not asked for."""
     if TILES not in options.answers.wanted:
         return ()
     keys = tile_features(sampler.maps, *options.tile_grid)

@@ -104,8 +104,9 @@ def _cause_sentence(cause: CauseRecord, parts: str) -> str:
 
 
 def _tiles_sentence(tiles: TilesRecord, answers: AnswersRecord) -> str:
+    read = (*tiles.layers, *["the picture"] * tiles.picture)
     return (
-        f"{tiles.rows} x {tiles.columns}, read from {', '.join(tiles.layers)}; {_promise(tiles, answers)}; "
+        f"{tiles.rows} x {tiles.columns}, read from {', '.join(read)}; {_promise(tiles, answers)}; "
         f"{_left_out(tiles, 'limit')} {tiles.clean_kept:.1%} had none"
     )
 

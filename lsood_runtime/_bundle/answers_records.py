@@ -119,12 +119,13 @@ class CauseRecord:
 
 @dataclass(frozen=True, slots=True)
 class TilesRecord:
-    """The tiles of a frame that look abnormal to the network's early layers, fitted on clean frames.
+    """The tiles of a frame that look abnormal, by the network's early layers and by the pixels themselves.
 
     Attributes:
         rows: of tiles.
         columns: of tiles.
         layers: that are read.
+        picture: whether numbers of the picture itself are read beside them.
         limit: of the distance of a tile, in the unit of clean ones, above which it is abnormal.
         neighbor_limit: at most ``limit``: above it a tile that touches an abnormal one is abnormal as well.
         false_alarm_rate: share of clean frames that may have an abnormal tile: ``1 / (limit_frames + 1)`` where these are too
@@ -147,6 +148,7 @@ class TilesRecord:
     clean_kept: float
     limit_frames: int = field(default_factory=int)
     limit_drives: int = field(default_factory=int)
+    picture: bool = field(default_factory=bool)
 
 
 @dataclass(frozen=True, slots=True)

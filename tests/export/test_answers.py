@@ -44,7 +44,11 @@ def test_export_with_answers_gives_them_in_the_vehicle(answered: Path, drives: P
     assert set(manifest.answers.cause.names) == {"none", *COMMON_KINDS}
     assert manifest.answers.tiles is not None
     assert (manifest.answers.tiles.rows, manifest.answers.tiles.columns) == (4, 8)
-    assert "| abnormal tiles | 4 x 8, read from " in (answered / "README.md").read_text()
+    assert manifest.answers.tiles.picture
+    assert (
+        f"read from {', '.join(manifest.answers.tiles.layers)}, the picture; " in (answered / "README.md").read_text()
+    )
+    assert manifest.features["picture_tiles/4x8"] == (4 * 8 * 104,)
     assert manifest.answers.map is not None
     assert (manifest.answers.map.rows, manifest.answers.map.columns) == (16, 32)  # a quarter of the network's 64 x 128
     assert "in a map of 16 x 32 cells, by " in (answered / "README.md").read_text()

@@ -86,6 +86,13 @@ def test_sentences_of_limits_promise_the_rate_that_holds_and_name_the_frames_tha
     )
 
 
+@pytest.mark.parametrize(("picture", "read"), [(False, "layer1"), (True, "layer1, the picture")])
+def test_sentence_of_tiles_names_what_they_are_read_from(places: AnswersRecord, picture: bool, read: str) -> None:
+    assert places.tiles is not None
+    told = answer_sentences(replace(places, tiles=replace(places.tiles, picture=picture)))["abnormal tiles"]
+    assert told.startswith(f"2 x 3, read from {read}; ")
+
+
 def test_sentences_of_older_bundles_name_the_frames_that_their_figures_are_of(places: AnswersRecord) -> None:
     assert places.tiles is not None
     assert places.map is not None

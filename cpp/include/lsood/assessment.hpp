@@ -41,7 +41,7 @@ struct CauseAnswer {
   double severity = kNaN;
 };
 
-// Tiles that look abnormal to the network's early layers, row by row; all NaN where that is unknown.
+// Tiles that look abnormal, by the network's early layers and the pixels themselves, row by row; all NaN where that is unknown.
 struct TilesAnswer {
   bool is_told = false;
   std::int64_t rows = 0, columns = 0;

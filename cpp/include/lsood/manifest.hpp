@@ -156,6 +156,7 @@ struct TilesRecord {
   std::string guarantee;
   double clean_kept = 0;
   std::int64_t limit_frames = 0, limit_drives = 0;  // that set the limit; 0 where it is not recorded
+  bool picture = false;                             // whether numbers of the picture itself are read beside the layers
 };
 
 struct MapRecord {

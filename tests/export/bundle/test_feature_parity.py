@@ -24,7 +24,7 @@ from export.graphs.monitor_forms import Form, MonitorOutputs, cpu_session, run_g
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.layers.preprocessing import Preprocessing
 from tests.export.sampling.test_sampler import CASES
-from tests.exported_graphs import CASES_OF_FEATURES, network_graph
+from tests.exported_graphs import CASES_OF_FEATURES, PICTURE_TILES, network_graph
 from tests.networks import HEIGHT, WIDTH, settled
 
 PREPROCESSING = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
@@ -102,7 +102,14 @@ def test_every_feature_of_a_network_is_within_the_tolerance(case: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [FeatureKey.moments("deep.2"), FeatureKey.moments("drop_block1"), PICTURE, PICTURE_SPREAD, *OUTPUT_FEATURES],
+    [
+        FeatureKey.moments("deep.2"),
+        FeatureKey.moments("drop_block1"),
+        PICTURE,
+        PICTURE_SPREAD,
+        PICTURE_TILES,
+        *OUTPUT_FEATURES,
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("by", [0.01, np.nan, np.inf])

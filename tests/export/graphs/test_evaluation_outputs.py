@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.features.key import OUTPUT_FEATURES, PICTURE, PICTURE_SPREAD, FeatureKey
-from export.graphs.evaluation_outputs import evaluation_features, map_features, output_shapes, vehicle_graph
+from export.graphs.evaluation_outputs import (
+    evaluation_features,
+    map_features,
+    output_shapes,
+    tile_features,
+    vehicle_graph,
+)
 from export.graphs.monitor_forms import cpu_session
 
 
@@ -63,6 +69,19 @@ def test_evaluation_features_without_a_segmentation_are_those_of_layers_and_of_t
     without = (FeatureKey.entropy(), FeatureKey.moments("tap"), FeatureKey.moments("a/b"), PICTURE, PICTURE_SPREAD)
     assert evaluation_features(["tap", "a/b"], segmented=False) == without
     assert evaluation_features(["tap", "a/b"], segmented=True) == (*without, *OUTPUT_FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("maps", "names"),
+    [
+        ({"fine": (24, 48), "coarse": (11, 24)}, ["tiles/fine/4x8", "picture_tiles/4x8"]),
+        ({"coarse": (9, 13)}, ["tiles/coarse/3x4", "picture_tiles/3x4"]),
+        ({"coarse": (2, 13)}, []),
+        ({}, []),
+    ],
+)
+def test_tiles_of_the_picture_are_those_of_the_layers(maps: dict[str, tuple[int, int]], names: list[str]) -> None:
+    assert [str(key) for key in tile_features(maps, 4, 8)] == names
 
 
 @pytest.mark.parametrize(
