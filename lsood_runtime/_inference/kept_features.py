@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._bundle.records import LATENT_SAMPLES
 
-_MAPS = ("tiles/", "feature_map/", "logit_map/")
+_MAPS = ("tiles/", "picture_tiles/", "feature_map/", "logit_map/")
 
 
 def kept_names(features: Iterable[str]) -> list[str]:

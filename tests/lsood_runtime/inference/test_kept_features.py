@@ -64,6 +64,7 @@ def test_samples_and_maps_are_no_features_of_a_frame() -> None:
         "picture",
         "latent_samples",
         "tiles/layer1/4x8",
+        "picture_tiles/4x8",
         "moments/tiles",
         "feature_map/a/2x2",
         "logit_map/9x9",
