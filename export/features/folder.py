@@ -26,6 +26,9 @@ from lsood_runtime.offline import open_plain, parse_json, read_plain
 CHUNK = 128
 """Frames in a file."""
 
+KEPT = 4 * 2**20
+"""Bytes of a folder that stay in memory once they are read: all of some hundred frames, which a fit asks for many times."""
+
 HEADER = "features.json"
 _LARGEST_HEADER = 2**20
 _NAMES, _SCORE = "names", "score"
@@ -85,6 +88,7 @@ class FeatureFolder:
 
     def __init__(self, path: Path, contents: FolderContents) -> None:
         self.path, self.contents = path, contents
+        self._kept: dict[tuple[int, str], tuple[tuple[int, int, int], NDArray[Any]]] = {}
 
     @classmethod
     def begin(cls, path: Path, contents: FolderContents) -> "FeatureFolder":
@@ -164,15 +168,21 @@ class FeatureFolder:
             ) from error
 
     def read(self, number: int, name: str) -> NDArray[Any]:
-        """One array of a file.
+        """One array of a file, not to be changed; from memory where it was read before and the file is the same.
 
         Raises:
             UsageError: the file is damaged.
         """
         path = self._file(number)
         try:
-            with open_plain(path) as file, np.load(file, allow_pickle=False) as arrays:
-                found: NDArray[Any] = arrays[name]
+            with open_plain(path) as file:
+                stat = os.fstat(file.fileno())
+                state = stat.st_ino, stat.st_size, stat.st_mtime_ns
+                kept = self._kept.get((number, name))
+                if kept is not None and kept[0] == state:
+                    return kept[1]
+                with np.load(file, allow_pickle=False) as arrays:
+                    found: NDArray[Any] = arrays[name]
         except (
             Exception
         ) as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
@@ -180,6 +190,9 @@ class FeatureFolder:
                 f"expected a file of features, cannot read {path} ({type(error).__name__}): remove it, and run the command "
                 "that measured it again"
             ) from error
+        found.flags.writeable = False
+        if found.nbytes + sum(array.nbytes for _, array in self._kept.values()) <= KEPT:
+            self._kept[number, name] = state, found
         return found
 
     def widths(self) -> dict[str, int]:

@@ -4,6 +4,7 @@
 import dataclasses
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.errors import UsageError
+from export.features import folder as folder_module
 from export.features.files import open_features
 from export.features.folder import FeatureFolder, FolderContents
 from export.features.frames import Features
@@ -72,6 +74,30 @@ def test_feature_folder_written_in_any_order_gives_any_rows(
     expected = np.concatenate([whole.values[LAYER], whole.values[ENTROPY]], axis=1)
     np.testing.assert_array_equal(np.concatenate(list(blocks)), expected.astype(np.float64))
     np.testing.assert_array_equal(np.asarray(blocks.changed(np.negative)), -expected.astype(np.float64))
+
+
+@pytest.mark.parametrize("kept", [0, 100, 2**20])
+def test_feature_folder_keeps_no_more_in_memory_than_it_may_and_reads_what_has_changed(
+    kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "KEPT", kept)
+    loads: list[object] = []
+    load = np.load
+
+    def counted(*args: Any, **options: Any) -> Any:
+        loads.append(args)
+        return load(*args, **options)
+
+    monkeypatch.setattr(np, "load", counted)
+    folder, whole = write(tmp_path / "features", 10)
+    rows = folder.rows()[ENTROPY]
+    loads.clear()
+    for _ in range(2):
+        np.testing.assert_array_equal(rows[:], whole.values[ENTROPY])
+    assert len(loads) == {0: 6, 100: 4, 2**20: 3}[kept]  # files of 48, 48 and 24 bytes
+    assert sum(array.nbytes for _, array in folder._kept.values()) <= kept
+    folder.write(1, part(features(20), range(14, 18)))
+    np.testing.assert_array_equal(rows[:][4:8], features(20).values[ENTROPY][14:18])
 
 
 def test_feature_folder_that_is_begun_again_lacks_what_was_not_written(tmp_path: Path) -> None:
