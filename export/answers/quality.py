@@ -66,7 +66,9 @@ def fit_reach(
 ) -> Rows:
     """Find how far ``(3,)`` an end of the interval has to reach.
 
-    At most ``miss`` of exchangeable new frames lie beyond it, and at most ``miss_of_a_kind`` of the given frames of any kind.
+    About ``miss`` of exchangeable new frames lie beyond it, and at most ``miss_of_a_kind`` of the given frames of any kind.
+    The shape of the end is fitted to the frames of which the quantile is, so that of few frames a little more may lie beyond
+    it: 6 % in place of 5 % of 40 skewed errors, 5.2 % of 400.
 
     Args:
         errors: ``(N,)`` of frames left out: how far the quality lies to this side of the expected one, below 0 where it lies

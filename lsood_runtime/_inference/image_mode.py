@@ -36,7 +36,7 @@ def check_image_mode(frame: object, channels: str) -> None:
     if isinstance(frame, np.ndarray) or not hasattr(frame, "__array_interface__"):
         return
     mode = getattr(frame, "mode", None)
-    if mode in _OTHERS[channels]:
+    if isinstance(mode, str) and mode in _OTHERS[channels]:  # that of other libraries may be an array
         raise FrameError(
             f"expected a frame in {channels.upper()}, got an image whose mode is {mode}: {_REMEDIES[channels]}"
         )

@@ -78,6 +78,15 @@ def test_image_whose_mode_states_the_expected_channels_is_its_array(channels: st
     np.testing.assert_array_equal(checked_array(image, channels), checked_array(np.asarray(image), channels))
 
 
+@pytest.mark.parametrize("mode", [np.array(["P", "L"]), ["HSV"], None, 3])
+def test_array_whose_mode_is_no_word_is_its_pixels(mode: object) -> None:
+    image = Interface(np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8))
+    expected = checked_array(image)
+    vars(image)["mode"] = mode
+    for check in (check_frame, trusted_frame):
+        np.testing.assert_array_equal(np.asarray(check(image, CONTRACT, "rgb")), expected)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_frame_without_a_finite_value_is_refused_without_a_warning(value: float) -> None:
     with pytest.raises(FrameError, match="a frame that was scaled or normalised"):
