@@ -15,6 +15,7 @@ from export.errors import ParityError
 from export.features.key import FeatureKey
 from lsood_runtime.offline import AnswersRecord
 from tests.export.graphs.test_anomaly_map import Rows, draw_map, draw_values, map_model, run_map
+from tests.export.graphs.test_class_confidence import confidence_model
 
 GRID = (6, 10)
 
@@ -27,6 +28,21 @@ class MapAlone:
 
     def ranges(self) -> dict[str, float]:
         return {"anomaly_map": 1.0}
+
+
+@dataclass(frozen=True)
+class Temperature:
+    temperature: float
+
+
+@dataclass(frozen=True)
+class MapWithConfidence:
+    """What the comparison reads of a record of a map and of the confidence of its classes."""
+
+    confidence: Temperature
+
+    def ranges(self) -> dict[str, float]:
+        return {"anomaly_map": 1.0, "class_confidence": 1.0}
 
 
 def answers_with(fitted: FittedMap, graph_of: FittedMap) -> BundleAnswers:
@@ -65,6 +81,22 @@ def test_graph_of_other_weights_is_refused(seed: int) -> None:
     other = replace(fitted, slopes={**fitted.slopes, HEAD: fitted.slopes[HEAD] * 1.001})
     with pytest.raises(ParityError, match="graph of the anomaly map within"):
         check_map_graph(answers_with(fitted, other), fitted, values)
+
+
+def test_confidence_is_allowed_nothing_of_what_rounding_makes_of_the_map() -> None:
+    """The energy of logits of about 3,000 is rounded by more than the confidence of a wrong temperature is wrong."""
+    fitted = draw_map(0, ("energy",), 4, GRID, 3)
+    values = {key: 3000 + rows for key, rows in draw_values(fitted, 2, 0).items()}
+    graph = confidence_model(fitted, 1.0)
+    assert MAP_TOLERANCE + moved_by_rounding(fitted, values) > 1e-3
+
+    def check(temperature: float) -> None:
+        record = cast(AnswersRecord, MapWithConfidence(Temperature(temperature)))
+        check_map_graph(BundleAnswers(graph, fitted.keys, record), fitted, values)
+
+    check(1.0)
+    with pytest.raises(ParityError, match=r"confidence of classes within 0\.0001, got a difference of 0\.000"):
+        check(1.002)
 
 
 def test_movement_by_rounding_is_that_of_the_numbers_read() -> None:
