@@ -26,6 +26,7 @@ from export.answers.tiles import FittedTiles
 from export.answers.typicality import FittedTypicality
 from export.errors import CalibrationError
 from export.features.key import PICTURE, PICTURE_SPREAD, Aggregate, FeatureKey, FeatureKind
+from export.reporter import SILENT, Reporter
 from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, TILES, AnswersRecord
 
 QUALITY_ANSWER, CAUSE_ANSWER = "quality", "cause"
@@ -155,6 +156,7 @@ def fit_answers(
     tap_layers: Sequence[str],
     patched: PatchedRows | None = None,
     calibrated_map: CalibratedMap | None = None,
+    reporter: Reporter = SILENT,
 ) -> FittedAnswers:
     """Fit the answers on clean and degraded frames, and judge them on drives and kinds that were left out.
 
@@ -165,6 +167,7 @@ def fit_answers(
         tap_layers: names of the taps.
         patched: clean and patched frames, where abnormal tiles are to be told as well.
         calibrated_map: of what is unknown, where it is to be given as well.
+        reporter: told how many of the fits that judge are done.
 
     Raises:
         CalibrationError: too few frames or kinds, or too few rows for an interval.
@@ -193,7 +196,7 @@ def fit_answers(
             cells.append((near[still], causes.sizes))
         fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
         choices = [
-            judge_columns(rows_of_quality, fit_columns(rows.values, chosen, clean, QUALITY_COLUMNS), fold)
+            judge_columns(rows_of_quality, fit_columns(rows.values, chosen, clean, QUALITY_COLUMNS), fold, reporter)
             for chosen in _quality_keys(keys, tap_layers)
         ]
         outer = min(choices, key=lambda choice: choice.offset)
@@ -201,7 +204,7 @@ def fit_answers(
         judged = JudgedQuality(outer.expected, judge_novelty(rows_of_quality, cells, names, fold))
         layout = (outer.rows, outer.read.widths, outer.hidden)
         quality, quality_record = fit_quality(rows_of_quality, *layout, judged, causes.novelty_limit)
-    tiles = None if patched is None else calibrate_tiles(patched, seed)
+    tiles = None if patched is None else calibrate_tiles(patched, seed, reporter)
     record = AnswersRecord(
         causes.novelty_limit,
         kinds,
@@ -234,18 +237,21 @@ def fit_answers(
     )
 
 
-def fit_places(patched: PatchedRows | None, calibrated_map: CalibratedMap | None, seed: int) -> FittedAnswers:
+def fit_places(
+    patched: PatchedRows | None, calibrated_map: CalibratedMap | None, seed: int, reporter: Reporter = SILENT
+) -> FittedAnswers:
     """Fit what tells where in the picture something is, abnormal tiles or a map of the unknown, and nothing else.
 
     Args:
         patched: clean and patched frames; None without tiles.
         calibrated_map: of what is unknown; None without a map, where there are tiles.
         seed: of the deal of drives to folds.
+        reporter: told how many of the fits that judge are done.
 
     Raises:
         CalibrationError: too few frames.
     """
-    tiles = None if patched is None else calibrate_tiles(patched, seed)
+    tiles = None if patched is None else calibrate_tiles(patched, seed, reporter)
     counts = [] if calibrated_map is None else [(calibrated_map.frames, calibrated_map.drives, calibrated_map.pictures)]
     if patched is not None:
         drives = patched.drive[patched.clean]

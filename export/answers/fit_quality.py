@@ -15,6 +15,7 @@ from export.answers.perceptron import fit_perceptron
 from export.answers.quality import FittedQuality, conformal_factor, fit_reach, reach_of
 from export.answers.rows import DegradedRows
 from export.errors import CalibrationError
+from export.reporter import SILENT, Reporter
 from lsood_runtime.offline import NO_CAUSE, QualityRecord
 
 COVERAGE = 0.9
@@ -58,18 +59,21 @@ class QualityColumns:
     offset: float
 
 
-def judge_columns(rows: DegradedRows, read: StandardisedColumns, fold: NDArray[np.int64]) -> QualityColumns:
+def judge_columns(
+    rows: DegradedRows, read: StandardisedColumns, fold: NDArray[np.int64], reporter: Reporter = SILENT
+) -> QualityColumns:
     """Tell the quality of every row of these columns by models that have seen neither its drive nor its kind.
 
     Args:
         rows: clean and degraded frames, with their quality.
         read: makes the columns.
         fold: ``(N,)`` of the drives.
+        reporter: told how many fits are done.
     """
     quality, columns = _quality_of(rows), read(rows.values)
     hidden = tuple(key.is_of_output for key in read.keys)
-    expected = np.full(len(rows), np.nan)
-    for split in left_out_kinds(fold, rows.kind):
+    expected, splits = np.full(len(rows), np.nan), list(left_out_kinds(fold, rows.kind))
+    for split in reporter.progress(splits, "judging quality", len(splits)):
         if split.judged.any():
             model = fit_perceptron(columns[split.fitted], quality[split.fitted], read.widths, hidden)
             expected[split.judged] = model(columns[split.judged])

@@ -18,6 +18,7 @@ from export.answers.left_out import FOLDS, frame_folds
 from export.answers.rows import PatchedRows
 from export.answers.tiles import FittedTiles, fit_tiles, tile_keys
 from export.errors import CalibrationError
+from export.reporter import SILENT, Reporter
 from lsood_runtime.offline import TilesRecord
 
 FALSE_ALARM_RATE = 0.05
@@ -44,12 +45,13 @@ class CalibratedTiles:
     record: TilesRecord
 
 
-def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
+def calibrate_tiles(rows: PatchedRows, seed: int, reporter: Reporter = SILENT) -> CalibratedTiles:
     """Fit the tiles, and set their limits by clean frames whose drives were left out.
 
     Args:
         rows: clean and patched frames.
         seed: of the deal of drives to folds.
+        reporter: told how many fits are done.
 
     Raises:
         CalibrationError: too few frames.
@@ -60,7 +62,7 @@ def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
             f"expected {FEWEST_FRAMES} or more clean frames to tell abnormal tiles, got {len(clean)}: calibrate on more, or "
             "leave --answers tiles out"
         )
-    left_out = abnormality_left_out(rows, seed)
+    left_out = abnormality_left_out(rows, seed, reporter)
     largest = left_out.max(axis=(1, 2))
     set_by = frame_limit(largest, clean.drive.tolist(), (FALSE_ALARM_RATE,), _LEAST_LIMIT)
     fitted = fit_tiles(rows.values, keys, rows.cover, rows.clean)
@@ -80,11 +82,12 @@ def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
     return CalibratedTiles(fitted, record)
 
 
-def abnormality_left_out(rows: PatchedRows, seed: int) -> Rows:
+def abnormality_left_out(rows: PatchedRows, seed: int, reporter: Reporter = SILENT) -> Rows:
     """Abnormality ``(N, R, Q)`` of each tile of the clean frames, in their order, each by a fit without its drive."""
     keys, fold = tile_keys(tuple(rows.values)), frame_folds(rows.frame, rows.drive, FOLDS, seed)
     found = np.empty(rows.cover.shape)
-    for number in np.unique(fold):
+    folds = np.unique(fold)
+    for number in reporter.progress(folds, "judging tiles", len(folds)):
         others, own = rows.chosen(fold != number), fold == number
         fitted = fit_tiles(others.values, keys, others.cover, others.clean)
         found[own] = fitted.abnormality(rows.chosen(own).values)

@@ -18,6 +18,7 @@ from export.frames.evenly_spaced import evenly_spaced
 from export.graphs.answered_detector import answers_of
 from export.graphs.monitor_forms import Form, cpu_session
 from export.graphs.noise import NoiseBatch
+from export.reporter import SILENT, Reporter
 from lsood_runtime.offline import ANOMALY_MAP, ANSWER_OUTPUTS, ANSWER_SHARES, CLASS_CONFIDENCE
 
 GRAPH_TOLERANCE = 1e-6
@@ -41,6 +42,7 @@ def checked_answers(
     tap_layers: Sequence[str],
     patched: PatchedRows | None = None,
     calibrated_map: CalibratedMap | None = None,
+    reporter: Reporter = SILENT,
 ) -> BundleAnswers:
     """Fit answers, build their graph, and compare both.
 
@@ -51,6 +53,7 @@ def checked_answers(
         tap_layers: names of the taps.
         patched: frames clean, patched and locally degraded, where abnormal tiles are to be told.
         calibrated_map: of what is unknown, where it is to be given.
+        reporter: told how many of the fits that judge are done.
 
     Raises:
         ValueError: nothing to fit answers to.
@@ -60,10 +63,10 @@ def checked_answers(
     values: dict[FeatureKey, NDArray[np.float32]] = {} if patched is None else dict(patched.values)
     maps = {} if calibrated_map is None else calibrated_map.examples
     if rows is not None:
-        fitted = fit_answers(rows, wanted, seed, tap_layers, patched, calibrated_map)
+        fitted = fit_answers(rows, wanted, seed, tap_layers, patched, calibrated_map, reporter)
         values |= dict(rows.values)
     elif patched is not None or calibrated_map is not None:
-        fitted = fit_places(patched, calibrated_map, seed)
+        fitted = fit_places(patched, calibrated_map, seed, reporter)
     else:
         raise ValueError("expected rows, patched frames or a map to fit answers to, got none of them")
     measured = {**values, **maps}

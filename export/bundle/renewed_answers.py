@@ -239,7 +239,7 @@ def renewed_answers(
             _labels(options, graphs),
             spread,
         )
-    return checked_answers(rows, wanted, seed, graphs.tap_layers, patched, of_unknown)
+    return checked_answers(rows, wanted, seed, graphs.tap_layers, patched, of_unknown, reporter)
 
 
 def _of_frames(keys: Sequence[FeatureKey], graphs: EvaluationGraphs, frame: NDArray[np.uint8]) -> MeasuredFrame:

@@ -73,7 +73,8 @@ def answer_monitor(
     rows = _degraded(inputs, sampled, monitor, reporter) if reads_degraded(wanted) else None
     patched = _patched(inputs, sampled, monitor, reporter) if sampled.tiles else None
     of_unknown = _of_unknown(inputs, sampled, monitor, reporter) if sampled.maps else None
-    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps, patched, of_unknown))
+    taps, seed = sampled.sampler.taps, options.seed
+    return monitor.answering(checked_answers(rows, wanted, seed, taps, patched, of_unknown, reporter))
 
 
 def _degraded(

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from export.answers.fit import FittedAnswers, answer_keys, fit_answers
+from export.answers.left_out import FOLDS_WITH_KINDS
 from export.answers.rows import DegradedRows
 from export.errors import CalibrationError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
 from tests.drawn_examples import examples
 from tests.export.answers.drawn_rows import KINDS, TAP, WIDTHS, draw_rows, with_changed, with_own
+from tests.export.pipeline.told_reporter import ToldReporter
 
 BOTH = frozenset({"quality", "cause"})
 
@@ -33,6 +35,13 @@ def test_answer_keys_are_the_early_layers_and_picture_then_tap_and_output_withou
 def test_answer_keys_of_a_network_that_gives_its_tap_alone_are_those_of_the_tap() -> None:
     tap = FeatureKey.moments(TAP)
     assert answer_keys((FeatureKey.entropy(), tap, PICTURE), (TAP,)) == (tap, PICTURE)
+
+
+def test_fit_tells_how_many_of_the_fits_that_judge_are_done() -> None:
+    reporter, rows = ToldReporter(), draw_rows(0)
+    fit_answers(rows, BOTH, 0, (TAP,), reporter=reporter)
+    kinds = len(set(rows.kind.tolist()))
+    assert reporter.counted == {"judging quality": (FOLDS_WITH_KINDS * kinds, FOLDS_WITH_KINDS * kinds)}
 
 
 def test_quality_reads_the_expected_iou_where_the_graph_gives_it() -> None:

@@ -17,6 +17,7 @@ from export.answers.tiles import COVERED, fit_tiles, grid_of
 from export.errors import CalibrationError
 from export.features.key import PICTURE, FeatureKey
 from tests.export.answers.drawn_tiles import GRID, TILE_WIDTHS, draw_tiles, train_little
+from tests.export.pipeline.told_reporter import ToldReporter
 
 KEYS = tuple(TILE_WIDTHS)
 
@@ -155,6 +156,13 @@ def test_abnormality_left_out_is_that_of_fits_without_the_drive(monkeypatch: pyt
         fitted = fit_tiles(others.values, KEYS, others.cover, others.clean)
         expected = fitted.abnormality(own.values)[own.clean]
         np.testing.assert_array_equal(found[5 * place : 5 * place + 5], expected)
+
+
+def test_calibrate_tiles_tells_how_many_of_its_fits_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_little(monkeypatch)
+    reporter = ToldReporter()
+    calibrate_tiles(draw_tiles(0, 3, 5), 0, reporter)
+    assert reporter.counted == {"judging tiles": (3, 3)}  # a fit without each drive
 
 
 def test_calibrate_tiles_of_too_few_frames_is_refused() -> None:
