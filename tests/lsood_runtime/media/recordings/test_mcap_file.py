@@ -135,6 +135,9 @@ def test_mcap_file_with_a_damaged_chunk_names_its_frames_and_reads_the_others(
     damaged = bytearray(contents)
     damaged[end - data.draw(st.integers(1, 150))] ^= data.draw(st.integers(1, 255))
     got = replay_bytes(tmp_path_factory.mktemp("mcap"), bytes(damaged))
+    if compression is not CompressionType.NONE and not any(frame.fault for frame in got.frames):
+        assert_frames_are(got.frames, shots)  # two forms of one content: a match of LZ4 at another distance
+        return
     assert [frame.stamp_ns for frame in got.frames] == [
         shot.recorded_ns if i in numbers else shot.stamp_ns for i, shot in enumerate(shots)
     ]
