@@ -116,9 +116,7 @@ def test_picture_tiles_in_onnx_runtime_are_those_of_the_reference_with_the_same_
 ) -> None:
     key, added = FeatureKey.picture_tiles(3, 5), (Fraction(1, 7), Fraction(0))
     options = session_options()
-    options.intra_op_num_threads = (
-        1  # several divide a logarithm's tensor between them, at whose ends last bits are others
-    )
+    options.intra_op_num_threads = 1  # several divide a tensor of logarithms, whose last bits change at the seams
     model = feature_graph(PIXELS, (3, height, width), (key,), classes=False, added=added)
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     frames = np.random.default_rng(0).integers(0, 256, (3, 3, height, width)).astype(np.float32)
