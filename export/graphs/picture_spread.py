@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from export.graphs.picture_features import (
     GRID_OFFSETS,
+    SQUARE,
     continued,
     cosine_basis,
     frequency_bands,
@@ -26,10 +27,17 @@ LINE_FLOOR = 0.1
 """Added to a line's distance from the lines beside it, in grey levels."""
 
 BANDS = 21
-_LANES = 8
-_FILLED_BANDS = -(-BANDS // _LANES) * _LANES
+LANES = 8
+FILLED_BANDS = -(-BANDS // LANES) * LANES
 """Rows of numbers begin at a multiple of the lanes: ONNX Runtime takes exponentials and logarithms several at a time, and the
 rest of a tensor one by one, with other last bits."""
+
+
+def filled_bands() -> Tensor:
+    """The weights of :func:`~export.graphs.picture_features.frequency_bands` beside columns of 0, ``(64, 24)`` float64."""
+    filled = torch.zeros(SQUARE**2, FILLED_BANDS, dtype=torch.float64)
+    filled[:, :BANDS] = torch.from_numpy(frequency_bands())
+    return filled
 
 
 class PictureSpread(nn.Module):
@@ -53,11 +61,9 @@ class PictureSpread(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        filled = torch.zeros(64, _FILLED_BANDS, dtype=torch.float64)
-        filled[:, :BANDS] = torch.from_numpy(frequency_bands())
         self.register_buffer("basis", torch.from_numpy(cosine_basis()), persistent=False)
         self.register_buffer("thousandth", torch.from_numpy(cosine_basis() / GREY_LEVEL), persistent=False)
-        self.register_buffer("bands", filled, persistent=False)
+        self.register_buffer("bands", filled_bands(), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Read the squares of the first grid."""
@@ -75,11 +81,11 @@ class PictureSpread(nn.Module):
             [
                 deviation[:, :BANDS].float(),
                 -logs[:, :BANDS].float(),
-                logs[:, _FILLED_BANDS : _FILLED_BANDS + BANDS].float(),
+                logs[:, FILLED_BANDS : FILLED_BANDS + BANDS].float(),
                 values.amin(dim=2),
                 values.amax(dim=2),
                 self._shares(luma),
-                logs[:, 2 * _FILLED_BANDS : 2 * _FILLED_BANDS + 4].float(),
+                logs[:, 2 * FILLED_BANDS : 2 * FILLED_BANDS + 4].float(),
             ],
             dim=1,
         )

@@ -18,19 +18,14 @@ from export.graphs.picture_features import (
     SQUARE,
     continued,
     cosine_basis,
-    frequency_bands,
     log_powers,
     luma_thousandths,
 )
-from export.graphs.picture_spread import BANDS, GREY_LEVEL, LINE_FLOOR
+from export.graphs.picture_spread import BANDS, FILLED_BANDS, GREY_LEVEL, LANES, LINE_FLOOR, filled_bands
 from export.layers.channel_moments import MIN_DEVIATION
 
 TILE_SQUARES = 1024
 """So many squares are read at most, where a row of squares in each row of tiles holds no more."""
-
-_LANES = 8
-_FILLED_BANDS = -(-BANDS // _LANES) * _LANES
-"""Rows of numbers are filled up to a multiple of the lanes, as in :mod:`export.graphs.picture_spread`."""
 
 Span = tuple[int, int]
 """The first of some squares side by side, and the one behind the last."""
@@ -93,11 +88,9 @@ class PictureTiles(nn.Module):
     def __init__(self, rows: int, columns: int, added: tuple[Fraction, Fraction] = NO_PADDING) -> None:
         super().__init__()
         self.rows, self.columns, self.added = rows, columns, added
-        filled = torch.zeros(SQUARE**2, _FILLED_BANDS, dtype=torch.float64)
-        filled[:, :BANDS] = torch.from_numpy(frequency_bands())
         self.register_buffer("basis", torch.from_numpy(cosine_basis()), persistent=False)
         self.register_buffer("thousandth", torch.from_numpy(cosine_basis() / GREY_LEVEL), persistent=False)
-        self.register_buffer("bands", filled, persistent=False)
+        self.register_buffer("bands", filled_bands(), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Read squares of every tile."""
@@ -117,10 +110,10 @@ class PictureTiles(nn.Module):
         power = log_powers(luma, self.thousandth, self.basis).permute(0, 1, 3, 2, 4).flatten(3)
         bands = torch.matmul(power.double(), self.bands)
         each = torch.cat([bands, bands * bands, (-bands).exp(), bands.exp()], dim=3)
-        mean, square, flat, busy = torch.split(over.mean(each), _FILLED_BANDS, dim=3)
+        mean, square, flat, busy = torch.split(over.mean(each), FILLED_BANDS, dim=3)
         deviation = (square - mean * mean).clamp(min=0).sqrt()
         logs = torch.cat([flat, busy], dim=3).log()
-        flattest, busiest = -logs[..., :BANDS], logs[..., _FILLED_BANDS : _FILLED_BANDS + BANDS]
+        flattest, busiest = -logs[..., :BANDS], logs[..., FILLED_BANDS : FILLED_BANDS + BANDS]
         return torch.cat([mean[..., :BANDS], deviation[..., :BANDS], flattest, busiest], dim=3).float()
 
 
@@ -195,7 +188,7 @@ def _colours(grid: Tensor, over: _OverTiles) -> list[Tensor]:
     sums = _divided(lines, 4).sum(dim=5).flatten(1, 2)  # whole numbers below 2^24: exact in float32
     mean, square = torch.split(over.mean(sums.permute(0, 2, 3, 1).double()) / SQUARE**2, 3, dim=3)
     variance = (square - mean * mean).clamp(min=MIN_DEVIATION**2)
-    logs = torch.cat([variance] * _LANES, dim=3).log()[..., :3] / 2  # filled up to the lanes
+    logs = torch.cat([variance] * LANES, dim=3).log()[..., :3] / 2  # filled up to the lanes
     ends = _divided(torch.cat([-grid.amin(dim=3), grid.amax(dim=3)], dim=1), 3).amax(dim=4)
     extremes = over.largest(ends.permute(0, 2, 3, 1))
     return [mean.float(), logs.float(), -extremes[..., :3], extremes[..., 3:]]
