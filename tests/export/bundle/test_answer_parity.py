@@ -88,7 +88,7 @@ def test_confidence_is_allowed_nothing_of_what_rounding_makes_of_the_map() -> No
     fitted = draw_map(0, ("energy",), 4, GRID, 3)
     values = {key: 3000 + rows for key, rows in draw_values(fitted, 2, 0).items()}
     graph = confidence_model(fitted, 1.0)
-    assert MAP_TOLERANCE + moved_by_rounding(fitted, values) > 1e-3
+    assert MAP_TOLERANCE + moved_by_rounding(fitted, values, fitted.anomaly_map(values)) > 1e-3
 
     def check(temperature: float) -> None:
         record = cast(AnswersRecord, MapWithConfidence(Temperature(temperature)))
@@ -103,6 +103,6 @@ def test_movement_by_rounding_is_that_of_the_numbers_read() -> None:
     fitted, values = cancelling_map(100.0)
     assert fitted.head is not None
     (weights,) = fitted.head.layers.values()
-    moved = moved_by_rounding(fitted, values)
+    moved = moved_by_rounding(fitted, values, fitted.anomaly_map(values))
     spread = 100.0 * 2.0**-20 / np.sqrt(3) * np.linalg.norm(weights)  # deviation of a sum of uniform changes
     assert spread < moved < 6 * spread
